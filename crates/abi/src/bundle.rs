@@ -73,8 +73,13 @@ impl<'a> Bundle<'a> {
         if header.magic != MAGIC || header.version != crate::VERSION || count > MAX_ENTRIES {
             return None;
         }
-        let bundle = Self { bytes: bytes.get(..length)?, count };
-        (0..count).all(|index| bundle.entry(index).is_some()).then_some(bundle)
+        let bundle = Self {
+            bytes: bytes.get(..length)?,
+            count,
+        };
+        (0..count)
+            .all(|index| bundle.entry(index).is_some())
+            .then_some(bundle)
     }
 
     pub fn len(&self) -> usize {

@@ -85,7 +85,9 @@ pub struct CpuCounters {
 /// Entries a processor's trace keeps.
 pub const TRACE_ENTRIES: usize = 256;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct TraceEntry {
     /// Ticks.

@@ -31,7 +31,9 @@ pub mod kind {
 
 /// One processor: the firmware's number of it (MPIDR affinity, hart) and the
 /// number the zone sees.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct CpuAssignment {
     pub physical: u64,
@@ -42,7 +44,9 @@ pub struct CpuAssignment {
 pub const MEMORY_LENT: u32 = 1 << 0;
 
 /// RAM. All of it is the zone's own; addresses and size in bytes, page-aligned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct MemoryRegion {
     pub guest: u64,
@@ -53,7 +57,9 @@ pub struct MemoryRegion {
 }
 
 /// A device's registers, mapped into the zone; page-aligned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct MmioRegion {
     pub guest: u64,
@@ -66,7 +72,9 @@ pub const LINE_EDGE: u32 = 1 << 0;
 
 /// A wired interrupt: physical and guest number as the interrupt controller
 /// counts them (GIC INTID, PLIC/APLIC source). GICs want both equal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct LineAssignment {
     pub physical: u32,
@@ -86,7 +94,9 @@ pub mod device {
 }
 
 /// A virtual device, served by a back end in zone0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct VirtualDevice {
     /// Guest address of its registers, `size`-aligned is not required.
@@ -114,7 +124,9 @@ pub mod controller {
 }
 
 /// A range of guest-physical addresses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct GuestRange {
     pub base: u64,
@@ -122,7 +134,9 @@ pub struct GuestRange {
 }
 
 /// The interrupt controller the zone sees.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Controller {
     pub kind: u32,
@@ -132,7 +146,9 @@ pub struct Controller {
 }
 
 /// `Image::payload` of a bundle entry, copied to `guest` before each start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Image {
     pub guest: u64,
@@ -205,13 +221,45 @@ impl ZoneDescriptor {
             image_count: 0,
             entry: 0,
             arguments: [0; 4],
-            controller: Controller { kind: 0, lines: 0, regions: [RANGE; 3] },
-            cpus: [CpuAssignment { physical: 0, guest: 0 }; crate::MAX_VCPUS],
-            memory: [MemoryRegion { guest: 0, physical: 0, size: 0, flags: 0, reserved: 0 }; MAX_MEMORY],
-            mmio: [MmioRegion { guest: 0, physical: 0, size: 0 }; MAX_MMIO],
-            lines: [LineAssignment { physical: 0, guest: 0, flags: 0, reserved: 0 }; MAX_LINES],
-            devices: [VirtualDevice { guest: 0, size: 0, line: 0, kind: 0, reserved: 0 }; MAX_DEVICES],
-            images: [Image { guest: 0, payload: 0, reserved: 0 }; MAX_IMAGES],
+            controller: Controller {
+                kind: 0,
+                lines: 0,
+                regions: [RANGE; 3],
+            },
+            cpus: [CpuAssignment {
+                physical: 0,
+                guest: 0,
+            }; crate::MAX_VCPUS],
+            memory: [MemoryRegion {
+                guest: 0,
+                physical: 0,
+                size: 0,
+                flags: 0,
+                reserved: 0,
+            }; MAX_MEMORY],
+            mmio: [MmioRegion {
+                guest: 0,
+                physical: 0,
+                size: 0,
+            }; MAX_MMIO],
+            lines: [LineAssignment {
+                physical: 0,
+                guest: 0,
+                flags: 0,
+                reserved: 0,
+            }; MAX_LINES],
+            devices: [VirtualDevice {
+                guest: 0,
+                size: 0,
+                line: 0,
+                kind: 0,
+                reserved: 0,
+            }; MAX_DEVICES],
+            images: [Image {
+                guest: 0,
+                payload: 0,
+                reserved: 0,
+            }; MAX_IMAGES],
         }
     }
 

@@ -59,7 +59,9 @@ numbered! {
 /// `FaultRecord::flags`.
 pub const FAULT_WRITE: u32 = 1 << 0;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct FaultRecord {
     /// [`FaultCause`].
@@ -120,7 +122,9 @@ pub mod window {
 }
 
 /// A piece of a zone that zone0 may map.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct ZoneWindow {
     pub kind: u32,
@@ -133,7 +137,9 @@ pub struct ZoneWindow {
 }
 
 /// Starts the answer of `LogRead` and `TraceRead`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct LogHeader {
     /// Position of the first byte or entry that follows; later than asked for
