@@ -305,7 +305,11 @@ impl<F: Format> Table<F> {
         } else {
             9
         };
-        let first = guest.max(base).wrapping_sub(base) / size;
+        let first = guest
+            .max(base)
+            .wrapping_sub(base)
+            .checked_div(size)
+            .unwrap_or(0);
         let last = end.wrapping_sub(base).div_ceil(size).min(1u64 << bits);
         (first..last).map(move |slot| (slot as usize, base.wrapping_add(slot.wrapping_mul(size))))
     }
