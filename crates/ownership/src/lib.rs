@@ -12,9 +12,11 @@ mod lines;
 mod owner;
 mod range;
 mod regions;
+mod resources;
 
 pub use lifecycle::{Operation, transition};
 pub use lines::Lines;
 pub use owner::Owner;
 pub use range::Range;
 pub use regions::{ClaimError, Piece, Regions};
+pub use resources::{Cpu, Facts, LINES, PIECES, Resources};
