@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the firmware's device tree says the machine is, for every
+//! architecture, and the tree that zone0 gets of it.
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
+
+mod console;
+mod controller;
+mod cpu;
+mod discover;
+mod error;
+mod firmware;
+mod gic;
+mod memory;
+mod riscv;
+mod timer;
+
+pub use console::{Console, ConsoleKind};
+pub use controller::Controller;
+pub use cpu::{Cpu, Enable, Isa, Mmu};
+pub use discover::{Machine, discover};
+pub use error::{Error, Name, Problem};
+pub use firmware::{Conduit, Psci};
+pub use gic::{GicV2, GicV3, Its};
+pub use memory::{Region, Reserved};
+pub use riscv::{Aplic, Imsic, Plic, PlicContext};
+pub use timer::Timer;
+
+/// Banks of memory.
+pub const MAX_MEMORY: usize = 32;
+/// Reservations of the firmware.
+pub const MAX_RESERVED: usize = 64;
+/// Redistributor regions of a GICv3, ITSs, register sets of IMSICs.
+pub const MAX_REGIONS: usize = 8;
