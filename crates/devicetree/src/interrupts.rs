@@ -11,7 +11,7 @@ const MAX_STEPS: usize = 32;
 #[derive(Clone, Copy, Debug)]
 pub struct Interrupt<'a> {
     pub controller: Node<'a>,
-    specifier: Cells<'a>,
+    pub specifier: Cells<'a>,
 }
 
 impl<'a> Interrupt<'a> {
@@ -19,10 +19,6 @@ impl<'a> Interrupt<'a> {
     pub fn cell(&self, index: usize) -> Option<u32> {
         let mut cells = self.specifier;
         cells.nth(index)
-    }
-
-    pub fn cells(&self) -> Cells<'a> {
-        self.specifier
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Problem};
 use crate::{Aplic, GicV2, GicV3, Imsic, Plic, gic, riscv};
-use devicetree::Tree;
+use devicetree::{Node, Tree};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "there is one, and no heap")]
@@ -17,7 +17,7 @@ pub enum Controller {
     AplicImsic(Aplic, Imsic),
 }
 
-pub(crate) fn controller(tree: &Tree<'_>) -> Result<Controller, Error> {
+pub(crate) fn controller_of(tree: &Tree<'_>) -> Result<Controller, Error> {
     for node in tree.nodes().filter(|node| node.has("interrupt-controller") && node.has("compatible")) {
         if node.is_compatible(gic::V3) && node.is_available() {
             return Ok(Controller::GicV3(gic::v3(&node)?));
@@ -34,4 +34,24 @@ pub(crate) fn controller(tree: &Tree<'_>) -> Result<Controller, Error> {
         Some((aplic, None)) => Ok(Controller::Aplic(aplic)),
         None => Err(Error::new("interrupt-controller", "compatible", Problem::NoSuchNode)),
     }
+}
+
+impl Controller {
+    pub fn phandle(&self) -> u32 {
+        match self {
+            Self::GicV2(gic) => gic.phandle,
+            Self::GicV3(gic) => gic.phandle,
+            Self::Plic(plic) => plic.phandle,
+            Self::Aplic(aplic) | Self::AplicImsic(aplic, _) => aplic.phandle,
+        }
+    }
+}
+
+pub(crate) fn is_main(controller: &Controller, node: &Node<'_>) -> bool {
+    node.phandle() == Some(controller.phandle())
+}
+
+/// The controller's node.
+pub(crate) fn main_node<'a>(tree: &Tree<'a>, controller: &Controller) -> Option<Node<'a>> {
+    tree.by_phandle(controller.phandle())
 }

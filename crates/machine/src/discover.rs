@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 use crate::{
-    Console, Controller, Cpu, Error, MAX_MEMORY, MAX_RESERVED, Psci, Region, Reserved, Timer, console,
+    Console, Controller, Cpu, Error, MAX_MEMORY, MAX_RESERVED, Problem, Psci, Region, Reserved, Timer, console,
     controller, cpu, firmware, memory, timer,
 };
 use abi::MAX_CPUS;
@@ -39,8 +39,17 @@ fn kept<const N: usize>(text: &str) -> ArrayString<N> {
     out
 }
 
-/// Reads the whole tree once per kind of thing; changes nothing.
+/// What a booted machine's tree says.
 pub fn discover(tree: &[u8]) -> Result<Machine, Error> {
+    let machine = board(tree)?;
+    match machine.memory.is_empty() {
+        true => Err(Error::new("memory", "reg", Problem::NoSuchNode)),
+        false => Ok(machine),
+    }
+}
+
+/// As [`discover`], for a tree that no boot loader has completed: it may lack memory.
+pub fn board(tree: &[u8]) -> Result<Machine, Error> {
     let tree = Tree::new(tree)?;
     let root = tree.root();
     let bootargs = tree.find("/chosen").and_then(|chosen| chosen.text("bootargs"));
@@ -52,7 +61,7 @@ pub fn discover(tree: &[u8]) -> Result<Machine, Error> {
         bundle: memory::bundle(&tree)?,
         console: console::console(&tree),
         psci: firmware::psci(&tree)?,
-        controller: controller::controller(&tree)?,
+        controller: controller::controller_of(&tree)?,
         timer: timer::timer(&tree),
         command_line: kept(bootargs.unwrap_or("")),
     };

@@ -15,6 +15,15 @@ pub(crate) fn name(text: &str) -> Name {
     name
 }
 
+/// `base@unit`.
+pub(crate) fn name_of(base: &str, unit: u64) -> Name {
+    use core::fmt::Write;
+    let mut name = Name::new();
+    // Twenty-two characters at most.
+    let _ = write!(name, "{base}@{unit:x}");
+    name
+}
+
 /// What is wrong with a node or a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {

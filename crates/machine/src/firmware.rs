@@ -2,7 +2,7 @@
 //! PSCI (Arm DEN 0022), as the tree describes it.
 
 use crate::error::{Error, Problem};
-use devicetree::Tree;
+use devicetree::{Node, Tree};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conduit {
@@ -25,14 +25,17 @@ pub struct Psci {
 pub(crate) const STANDARD: &[&str] = &["arm,psci-1.0", "arm,psci-0.2"];
 pub(crate) const OLD: &str = "arm,psci";
 
+/// The node that describes it.
+pub(crate) fn node<'a>(tree: &Tree<'a>) -> Option<Node<'a>> {
+    let firmware = tree.find("/firmware");
+    let candidates = tree.root().children().chain(firmware.iter().flat_map(Node::children));
+    candidates
+        .filter(Node::is_okay)
+        .find(|node| node.is_compatible_with(STANDARD) || node.is_compatible(OLD))
+}
+
 pub(crate) fn psci(tree: &Tree<'_>) -> Result<Option<Psci>, Error> {
-    let known = |node: &devicetree::Node<'_>| {
-        node.is_compatible_with(STANDARD) || node.is_compatible(OLD)
-    };
-    let candidates = tree.root().children().chain(tree.find("/firmware").into_iter().flat_map(|node| node.children()));
-    let Some(node) = candidates.filter(|node| node.is_okay()).find(known) else {
-        return Ok(None);
-    };
+    let Some(node) = node(tree) else { return Ok(None) };
     let error = |property, problem| Err(Error::new(node.name(), property, problem));
     let conduit = match node.text("method") {
         Some("smc") => Conduit::Smc,

@@ -39,6 +39,7 @@ pub struct GicV3 {
 
 pub(crate) const V2: &[&str] = &["arm,gic-400", "arm,cortex-a15-gic", "arm,cortex-a7-gic"];
 pub(crate) const V3: &str = "arm,gic-v3";
+pub(crate) const V2M: &str = "arm,gic-v2m-frame";
 pub(crate) const ITS: &str = "arm,gic-v3-its";
 
 const PPI: u32 = 1;

@@ -12,20 +12,24 @@ mod discover;
 mod error;
 mod firmware;
 mod gic;
+mod lines;
 mod memory;
 mod riscv;
 mod timer;
+mod zone0;
 
 pub use console::{Console, ConsoleKind};
 pub use controller::Controller;
 pub use cpu::{Cpu, Enable, Isa, Mmu};
-pub use discover::{Machine, discover};
+pub use discover::{MAX_COMMAND_LINE, Machine, board, discover};
 pub use error::{Error, Name, Problem};
 pub use firmware::{Conduit, Psci};
 pub use gic::{GicV2, GicV3, Its};
+pub use lines::{Lines, free_line, named_lines};
 pub use memory::{Region, Reserved};
 pub use riscv::{Aplic, Imsic, Plic, PlicContext};
 pub use timer::Timer;
+pub use zone0::{Zone0Edits, zone0_tree};
 
 /// Banks of memory.
 pub const MAX_MEMORY: usize = 32;

@@ -59,9 +59,6 @@ pub(crate) fn banks(tree: &Tree<'_>, out: &mut ArrayVec<Region, MAX_MEMORY>) -> 
             out.try_push(bank).map_err(|_| error(Problem::TooMany))?;
         }
     }
-    if out.is_empty() {
-        return Err(Error::new("memory", "reg", Problem::NoSuchNode));
-    }
     out.sort_unstable();
     if out.windows(2).any(|pair| matches!(pair, [a, b] if a.overlaps(*b))) {
         return Err(Error::new("memory", "reg", Problem::BadValue));

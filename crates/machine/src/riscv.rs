@@ -58,9 +58,15 @@ pub struct Imsic {
 
 pub(crate) const PLIC: &[&str] = &["sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic"];
 pub(crate) const APLIC: &str = "riscv,aplic";
+pub(crate) const IMSIC: &str = "riscv,imsics";
+/// All that have an entry per hart in `interrupts-extended`.
+pub(crate) const INTERRUPT_CONTROLLERS: &[&str] =
+    &["sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic", APLIC, IMSIC];
 
 /// Supervisor external interrupt, as the harts' own controllers count.
 pub(crate) const SUPERVISOR_EXTERNAL: u32 = 9;
+/// External interrupts of the supervisor and of the machine mode.
+pub(crate) const EXTERNAL: [u32; 2] = [SUPERVISOR_EXTERNAL, 11];
 
 /// The hart that an interrupt goes to, if it is its supervisor external one.
 pub(crate) fn supervisor_hart(interrupt: &Interrupt<'_>) -> Option<u64> {
