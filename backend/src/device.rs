@@ -91,6 +91,11 @@ pub trait Device {
     /// A file of `files` is ready (edge-triggered).
     fn ready(&mut self, io: &mut Io<'_>) -> Result<(), Broken>;
 
+    /// It stopped to let others work, and `ready` is to be called again.
+    fn unfinished(&self) -> bool {
+        false
+    }
+
     /// Files to wait for.
     fn files(&self) -> Vec<RawFd>;
 }

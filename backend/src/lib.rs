@@ -16,6 +16,7 @@ pub mod error;
 pub mod kept;
 pub mod mapping;
 pub mod memory;
+mod net;
 mod port;
 mod serve;
 mod serial;

@@ -10,6 +10,7 @@ use crate::driver::Driver;
 use crate::error::{Error, Result};
 use crate::kept::Layout;
 use crate::memory::Memory;
+use crate::net::Net;
 use crate::port::SerialSlot;
 use crate::slot::VirtioSlot;
 use crate::zone::{Route, Slot, Zone};
@@ -51,10 +52,7 @@ impl Devices {
                     devices.add(index, Console::new(hub, index))?;
                 }
                 DeviceKind::Block(block) => devices.add(index, Block::new(block)?)?,
-                DeviceKind::Net(_) => {
-                    let reason = "network devices are not served yet".into();
-                    return Err(Error::BadDevice { device: index, reason });
-                }
+                DeviceKind::Net(net) => devices.add(index, Net::new(net)?)?,
             }
         }
         Ok(devices)

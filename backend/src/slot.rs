@@ -53,6 +53,11 @@ impl VirtioSlot {
         self.registers.is_live()
     }
 
+    /// `ready` is to be called again.
+    pub fn unfinished(&self) -> bool {
+        self.is_live() && self.device.unfinished()
+    }
+
     fn keep(&self, area: &Area) {
         let mut bytes = self.registers.state().as_bytes().to_vec();
         bytes.extend_from_slice(self.registers.queues().as_bytes());

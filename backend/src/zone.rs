@@ -128,6 +128,8 @@ impl<L: Link> Zone<L> {
     /// all there is.
     pub fn turn(&mut self, timeout: i32) -> Result<()> {
         let mut events = [EpollEvent::default(); 32];
+        let unfinished = |slot: &Slot| matches!(slot, Slot::Virtio(slot) if slot.unfinished());
+        let timeout = if self.slots.iter().any(unfinished) { 0 } else { timeout };
         let count = match self.epoll.wait(timeout, &mut events) {
             Ok(count) => count,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => 0,
@@ -146,7 +148,11 @@ impl<L: Link> Zone<L> {
             }
         }
         self.process();
-        self.settle();
+        self.each(|slot, environment| match slot {
+            Slot::Virtio(slot) if slot.unfinished() => slot.ready(environment),
+            Slot::Virtio(_) => {}
+            Slot::Serial(slot) => slot.settle(environment),
+        });
         self.route_input();
         Ok(())
     }
@@ -210,14 +216,6 @@ impl<L: Link> Zone<L> {
         if let Some(Slot::Virtio(slot)) = self.slots.get_mut(position) {
             slot.ready(&environment);
         }
-    }
-
-    fn settle(&mut self) {
-        self.each(|slot, environment| {
-            if let Slot::Serial(slot) = slot {
-                slot.settle(environment);
-            }
-        });
     }
 
     /// Gives what was typed to the device that the guest reads from.

@@ -3,7 +3,7 @@
 
 use super::{F_EVENT_IDX, QueueRegisters};
 use crate::memory::{Buffers, Memory, OutOfBounds};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use virtio_queue::{Queue, QueueOwnedT, QueueT};
 use vm_memory::{Bytes, GuestAddress, Permissions};
 
@@ -35,6 +35,8 @@ pub struct Virtqueue {
     memory: Memory,
     /// Chains taken and not yet given back.
     taken: u16,
+    /// The used index when the driver's wish for an interrupt was last looked at.
+    signalled: u16,
 }
 
 impl Virtqueue {
@@ -63,7 +65,7 @@ impl Virtqueue {
             .map_err(|_| Broken("used index"))?;
         queue.set_next_used(used.0);
         queue.set_next_avail(used.0);
-        Ok(Self { queue, memory: memory.clone(), taken: 0 })
+        Ok(Self { queue, memory: memory.clone(), taken: 0, signalled: used.0 })
     }
 
     pub fn size(&self) -> u16 {
@@ -124,19 +126,48 @@ impl Virtqueue {
         Ok(())
     }
 
-    /// Whether the driver wants to hear of what was given back.
-    pub fn wants_interrupt(&mut self) -> Result<bool, Broken> {
-        if !self.queue.event_idx_enabled() {
-            // VIRTQ_AVAIL_F_NO_INTERRUPT
-            std::sync::atomic::fence(Ordering::SeqCst);
-            let flags: u16 = self
-                .memory
-                .guest()
-                .load(GuestAddress(self.queue.avail_ring()), Ordering::Acquire)
-                .map_err(|_| Broken("available ring"))?;
-            return Ok(u16::from_le(flags) & 1 == 0);
+    /// Gives chains (head, bytes written) back, visible to the driver all at
+    /// once: what is one packet may lie in several.
+    pub fn push_all(&mut self, chains: &[(u16, u32)]) -> Result<(), Broken> {
+        let Some((last, others)) = chains.split_last() else { return Ok(()) };
+        if chains.len() > usize::from(self.queue.size()) {
+            return Err(Broken("more buffers than the queue has"));
         }
-        self.queue.needs_notification(self.memory.guest()).map_err(|_| Broken("used event"))
+        for (head, written) in others {
+            let at = u64::from(self.queue.next_used() % self.queue.size());
+            let element = (u64::from(*head) | u64::from(*written) << 32).to_le();
+            // A ring of flags, index, then elements of 8 bytes.
+            let address = GuestAddress(self.queue.used_ring().wrapping_add(4 + at * 8));
+            self.memory
+                .guest()
+                .write_obj(element, address)
+                .map_err(|_| Broken("used ring"))?;
+            self.queue.set_next_used(self.queue.next_used().wrapping_add(1));
+            self.taken = self.taken.saturating_sub(1);
+        }
+        self.push(last.0, last.1)
+    }
+
+    /// Whether the driver wants to hear of what was given back since the last call.
+    pub fn wants_interrupt(&mut self) -> Result<bool, Broken> {
+        let (old, new) = (self.signalled, self.queue.next_used());
+        self.signalled = new;
+        // The used index must be visible before the driver's wish is read.
+        fence(Ordering::SeqCst);
+        let event = self.queue.event_idx_enabled();
+        // Flags come first, the event index behind the ring (virtio 1.2, 2.7.6).
+        let offset = if event { 4 + u64::from(self.queue.size()) * 2 } else { 0 };
+        let wish: u16 = self
+            .memory
+            .guest()
+            .load(GuestAddress(self.queue.avail_ring().wrapping_add(offset)), Ordering::Relaxed)
+            .map_err(|_| Broken("available ring"))?;
+        let wish = u16::from_le(wish);
+        if !event {
+            // VIRTQ_AVAIL_F_NO_INTERRUPT
+            return Ok(wish & 1 == 0);
+        }
+        Ok(new.wrapping_sub(wish).wrapping_sub(1) < new.wrapping_sub(old))
     }
 
     fn has_more(&self) -> Result<bool, Broken> {
