@@ -12,20 +12,25 @@ pub fn run(command: &mut Command) -> Result<()> {
     output(command).map(drop)
 }
 
-/// Runs silently and returns the standard output.
+/// Runs silently and returns the standard output, as text.
 pub fn output(command: &mut Command) -> Result<String> {
+    Ok(String::from_utf8_lossy(&bytes(command)?).into_owned())
+}
+
+/// Runs silently and returns the standard output.
+pub fn bytes(command: &mut Command) -> Result<Vec<u8>> {
     let output = command
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("{} does not start", name(command)))?;
-    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
+        let stdout = String::from_utf8_lossy(&output.stdout);
         let stderr = String::from_utf8_lossy(&output.stderr);
         let lines: Vec<&str> = stdout.lines().chain(stderr.lines()).collect();
         let shown = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
         bail!("{} failed ({}):\n{}", line(command), output.status, shown.join("\n"));
     }
-    Ok(stdout)
+    Ok(output.stdout)
 }
 
 /// Runs on the user's terminal.

@@ -2,14 +2,19 @@
 //! `cargo xtask`: sets up, builds, packs, runs, tests and measures hvisor.
 
 mod arch;
+mod build;
 mod command;
+mod emulator;
+mod machines;
 mod paths;
 mod progress;
+mod run;
 mod setup;
 
 use anyhow::Result;
-use arch::Archs;
-use clap::{Parser, Subcommand};
+use arch::{Arch, Archs};
+use emulator::Options;
+use clap::{Args, Parser, Subcommand};
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -26,10 +31,49 @@ enum Verb {
         #[arg(long, value_enum, default_value = "all")]
         arch: Archs,
     },
+    /// Build every image
+    Build {
+        #[arg(long, value_enum, default_value = "aarch64")]
+        arch: Archs,
+    },
+    /// Start hvisor with zone0 in an emulated machine, on this terminal
+    Run(RunArguments),
+    /// Set up, build, start hvisor with zone0, and tell what to type there
+    Demo {
+        #[arg(long, value_enum, default_value = "aarch64")]
+        arch: Arch,
+    },
+}
+
+#[derive(Args)]
+struct RunArguments {
+    #[arg(long, value_enum, default_value = "aarch64")]
+    arch: Arch,
+    /// A wrong name lists those there are
+    #[arg(long)]
+    machine: Option<String>,
+    /// Stock Linux by itself, without hvisor
+    #[arg(long)]
+    bare: bool,
+    /// Wait for a debugger
+    #[arg(long)]
+    gdb: bool,
+    /// Processors of zone0; 0: all
+    #[arg(long, default_value_t = 0)]
+    zone0_cpus: u32,
+    /// MiB of zone0; 0: all
+    #[arg(long, default_value_t = 0)]
+    zone0_memory: u32,
+    /// Throw away what zone0 writes to its disk
+    #[arg(long)]
+    discard_writes: bool,
+    /// Further arguments for QEMU
+    #[arg(last = true)]
+    extra: Vec<String>,
 }
 
 fn main() -> ExitCode {
-    match run() {
+    match dispatch() {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {}", error.chain().map(ToString::to_string).collect::<Vec<_>>().join("\n  because: "));
@@ -38,9 +82,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<ExitCode> {
+fn dispatch() -> Result<ExitCode> {
     match Arguments::parse().verb {
         Verb::Setup { arch } => setup::run(&arch.list())?,
+        Verb::Build { arch } => {
+            for arch in arch.list() {
+                build::run(arch)?;
+            }
+        }
+        Verb::Run(arguments) => {
+            let options = Options {
+                bare: arguments.bare,
+                zone0_cpus: arguments.zone0_cpus,
+                zone0_memory: arguments.zone0_memory,
+                discard_writes: arguments.discard_writes,
+            };
+            let machine = machines::find(arguments.arch, arguments.machine.as_deref())?;
+            run::run(machine, &options, arguments.gdb, &arguments.extra)?;
+        }
+        Verb::Demo { arch } => run::demo(machines::find(arch, None)?)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use crate::command;
 
 use anyhow::{Context, Result, anyhow};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 const SUITES: &[&str] = &["trixie-backports", "trixie", "forky", "sid"];
