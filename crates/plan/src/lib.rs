@@ -22,12 +22,14 @@ pub mod memory;
 pub mod node;
 pub mod pack;
 pub mod passthrough;
+pub mod pin;
 pub mod planner;
 pub mod problem;
 pub mod reader;
 pub mod space;
 pub mod tree;
 pub mod units;
+pub mod upstream;
 pub mod zone;
 pub mod zonefile;
 

@@ -184,6 +184,18 @@ impl Machine {
             }));
     }
 
+    /// What there would be without this zone, to plan it anew in its own place.
+    pub fn give_back(&mut self, zone: u32) {
+        for piece in self.memory.iter_mut().filter(|piece| piece.owner == zone) {
+            piece.owner = owner::FREE;
+        }
+        for cpu in self.cpus.iter_mut().filter(|cpu| cpu.owner == zone) {
+            cpu.owner = owner::FREE;
+        }
+        self.taken_lines.retain(|(_, by)| *by != zone);
+        self.taken_mmio.retain(|piece| piece.owner != zone);
+    }
+
     /// Keeps a range of RAM back.
     pub fn reserve(&mut self, base: u64, size: u64) {
         let mut map = OwnerMap(std::mem::take(&mut self.memory));

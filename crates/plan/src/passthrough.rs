@@ -120,6 +120,11 @@ fn find_one(
         )
         .advise("every zone gets one of its own"));
     }
+    if zone0_console(machine, index) == Some(at) {
+        return Err(no("zone0-console", "it is zone0's console".into()).advise(
+            "pass another serial port through, or move zone0's console (stdout-path) first",
+        ));
+    }
     let reg = index.reg(at).filter(|reg| !reg.is_empty()).ok_or_else(|| {
         no(
             "no-registers",
@@ -189,6 +194,21 @@ fn find_one(
     })
 }
 
+/// The firmware's console, if there is a zone0 to use it.
+pub fn zone0_console(machine: &Machine, index: &Index<'_>) -> Option<usize> {
+    if !machine.cpus.iter().any(|cpu| cpu.owner == 0) {
+        return None;
+    }
+    let chosen = index.get(index.find("/chosen")?)?.node;
+    let named = tree::strings(chosen, "stdout-path").into_iter().next()?;
+    let path = named.split(':').next().unwrap_or_default().to_owned();
+    if path.starts_with('/') {
+        return index.find(&path);
+    }
+    let aliases = index.get(index.find("/aliases")?)?.node;
+    index.find(tree::strings(aliases, &path).first()?)
+}
+
 pub fn owner_name(owner: u32) -> String {
     match owner {
         owner::FREE => "nobody".into(),
@@ -221,7 +241,7 @@ fn may_dma(index: &Index<'_>, at: usize) -> bool {
 }
 
 /// Page-aligned, ascending, adjacent ones joined.
-fn windows_of(reg: &[(u64, u64)]) -> Option<Vec<(u64, u64)>> {
+pub fn windows_of(reg: &[(u64, u64)]) -> Option<Vec<(u64, u64)>> {
     let mut pages: Vec<(u64, u64)> = Vec::new();
     for (base, size) in reg.iter().filter(|(_, size)| *size > 0) {
         let end = base

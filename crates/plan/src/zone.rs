@@ -39,6 +39,9 @@ pub struct Network {
     /// A tap's name, made if there is none.
     pub tap: Option<String>,
     pub mac: [u8; 6],
+    /// zone0's own address on the bridge or tap, and its prefix length.
+    #[serde(default)]
+    pub address: Option<(std::net::Ipv4Addr, u8)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +90,8 @@ pub struct Passthrough {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FixedMemory {
     pub guest: u64,
-    pub physical: u64,
+    /// `None`: any that is free.
+    pub physical: Option<u64>,
     pub size: u64,
 }
 
@@ -97,6 +101,8 @@ pub struct FixedMmio {
     pub guest: u64,
     pub physical: u64,
     pub size: u64,
+    /// Left out with a warning where it can not be had.
+    pub optional: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
