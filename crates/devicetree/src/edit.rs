@@ -57,10 +57,10 @@ pub fn edit<'a>(
             continue;
         }
         match step {
-            Step::Property(name, value) => {
+            Step::Property(name, offset, value) => {
                 let node = current.ok_or(Error::Order)?;
                 if edit.property(&node, name, value, &mut out)? == Action::Keep {
-                    out.property(name, value)?;
+                    out.copy_property(offset, value)?;
                 }
             }
             Step::Enter(node) => {

@@ -166,7 +166,7 @@ impl<'a> Iterator for Properties<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.tree.token(self.at) {
-            Ok((Token::Property(name, value), next)) => {
+            Ok((Token::Property(name, _, value), next)) => {
                 self.at = next;
                 Some((name, value))
             }
@@ -186,7 +186,7 @@ pub struct Nodes<'a> {
 #[derive(Clone, Debug)]
 pub(crate) enum Step<'a> {
     Enter(Node<'a>),
-    Property(&'a str, &'a [u8]),
+    Property(&'a str, u32, &'a [u8]),
     Leave,
 }
 
@@ -216,7 +216,7 @@ impl<'a> Walk<'a> {
                 self.depth += 1;
                 Step::Enter(node)
             }
-            Token::Property(name, value) => Step::Property(name, value),
+            Token::Property(name, offset, value) => Step::Property(name, offset, value),
             Token::EndNode => {
                 self.depth = self.depth.checked_sub(1).ok_or(Error::Order)?;
                 Step::Leave

@@ -28,7 +28,8 @@ pub struct Tree<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Token<'a> {
     Begin(&'a str),
-    Property(&'a str, &'a [u8]),
+    /// Its name and where that is in the strings block, and its value.
+    Property(&'a str, u32, &'a [u8]),
     EndNode,
     End,
 }
@@ -62,7 +63,7 @@ impl<'a> Tree<'a> {
         }
         let (version, compatible) = (word(5)?, word(6)?);
         if version < VERSION || compatible > VERSION {
-            return Err(Error::Version(version));
+            return Err(Error::Version(if version < VERSION { version } else { compatible }));
         }
         let bytes = block(bytes, 0, word(1)?, 1).ok_or(Error::Outside(Block::Tree))?;
         let reservations = usize::try_from(word(4)?)
@@ -138,13 +139,13 @@ impl<'a> Tree<'a> {
                 }
                 PROPERTY => {
                     let length = be32(self.structure, after).ok_or(cut)?;
-                    let name = be32(self.structure, after + 4).ok_or(cut)?;
-                    let name = self.string(name).ok_or(Error::Name { at })?;
+                    let offset = be32(self.structure, after + 4).ok_or(cut)?;
+                    let name = self.string(offset).ok_or(Error::Name { at })?;
                     let start = after + 8;
                     let length = usize::try_from(length).map_err(|_| cut)?;
                     let end = start.checked_add(length).ok_or(cut)?;
                     let value = self.structure.get(start..end).ok_or(cut)?;
-                    return Ok((Token::Property(name, value), align(end).ok_or(cut)?));
+                    return Ok((Token::Property(name, offset, value), align(end).ok_or(cut)?));
                 }
                 END_NODE => return Ok((Token::EndNode, after)),
                 END => return Ok((Token::End, after)),

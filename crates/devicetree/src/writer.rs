@@ -91,15 +91,26 @@ impl<'o, 'a> Writer<'o, 'a> {
 
     /// Starts a property whose value is put piece by piece.
     pub fn begin_property(&mut self, name: &'a str) -> Result<(), Error> {
+        let name = self.name(name)?;
+        self.begin_named(name)
+    }
+
+    fn begin_named(&mut self, name: u32) -> Result<(), Error> {
         if !self.properties_allowed || self.open.is_some() {
             return Err(Error::Order);
         }
-        let name = self.name(name)?;
         self.word(PROPERTY)?;
         self.word(0)?;
         self.word(name)?;
         self.open = Some(self.at);
         Ok(())
+    }
+
+    /// A property whose name is at that offset in the source's strings block.
+    pub(crate) fn copy_property(&mut self, name: u32, value: &[u8]) -> Result<(), Error> {
+        self.begin_named(name)?;
+        self.put(value)?;
+        self.end_property()
     }
 
     pub fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
@@ -160,10 +171,11 @@ impl<'o, 'a> Writer<'o, 'a> {
     /// The offset of `name` in the strings block to be.
     fn name(&mut self, name: &'a str) -> Result<u32, Error> {
         let mut at = 0usize;
-        // Whole strings only, and the tail of the block may lack its NUL.
+        // A name may be the end of another one; the block's end may lack its NUL.
         for known in self.strings.split_inclusive(|&byte| byte == 0) {
-            if known.strip_suffix(&[0]) == Some(name.as_bytes()) {
-                return u32::try_from(at).map_err(|_| Error::OutputFull);
+            let head = known.strip_suffix(&[0]).and_then(|known| known.strip_suffix(name.as_bytes()));
+            if let Some(head) = head {
+                return u32::try_from(at + head.len()).map_err(|_| Error::OutputFull);
             }
             at += known.len();
         }

@@ -18,40 +18,27 @@ pub enum Controller {
 }
 
 pub(crate) fn controller_of(tree: &Tree<'_>) -> Result<Controller, Error> {
-    for node in tree.nodes().filter(|node| node.has("interrupt-controller") && node.has("compatible")) {
-        if node.is_compatible(gic::V3) && node.is_available() {
-            return Ok(Controller::GicV3(gic::v3(&node)?));
-        }
-        if node.is_compatible_with(gic::V2) && node.is_available() {
-            return Ok(Controller::GicV2(gic::v2(&node)?));
-        }
-        if node.is_compatible_with(riscv::PLIC) && node.is_available() {
-            return Ok(Controller::Plic(riscv::plic(&node)?));
-        }
-    }
-    match riscv::aplic(tree)? {
-        Some((aplic, Some(imsic))) => Ok(Controller::AplicImsic(aplic, imsic)),
-        Some((aplic, None)) => Ok(Controller::Aplic(aplic)),
-        None => Err(Error::new("interrupt-controller", "compatible", Problem::NoSuchNode)),
-    }
+    main(tree).map(|(_, controller)| controller)
 }
 
-impl Controller {
-    pub fn phandle(&self) -> u32 {
-        match self {
-            Self::GicV2(gic) => gic.phandle,
-            Self::GicV3(gic) => gic.phandle,
-            Self::Plic(plic) => plic.phandle,
-            Self::Aplic(aplic) | Self::AplicImsic(aplic, _) => aplic.phandle,
+/// The controller and its node.
+pub(crate) fn main<'a>(tree: &Tree<'a>) -> Result<(Node<'a>, Controller), Error> {
+    for node in tree.nodes().filter(|node| node.has("interrupt-controller") && node.is_available()) {
+        if node.is_compatible(gic::V3) {
+            return Ok((node, Controller::GicV3(gic::v3(&node)?)));
+        }
+        if node.is_compatible_with(gic::V2) {
+            return Ok((node, Controller::GicV2(gic::v2(&node)?)));
+        }
+        if node.is_compatible_with(riscv::PLIC) {
+            return Ok((node, Controller::Plic(riscv::plic(&node)?)));
+        }
+        if node.is_compatible(riscv::APLIC) && riscv::is_supervisor_aplic(&node) {
+            return Ok((node, match riscv::aplic(&node)? {
+                (aplic, Some(imsic)) => Controller::AplicImsic(aplic, imsic),
+                (aplic, None) => Controller::Aplic(aplic),
+            }));
         }
     }
-}
-
-pub(crate) fn is_main(controller: &Controller, node: &Node<'_>) -> bool {
-    node.phandle() == Some(controller.phandle())
-}
-
-/// The controller's node.
-pub(crate) fn main_node<'a>(tree: &Tree<'a>, controller: &Controller) -> Option<Node<'a>> {
-    tree.by_phandle(controller.phandle())
+    Err(Error::new("interrupt-controller", "compatible", Problem::NoSuchNode))
 }

@@ -2,7 +2,7 @@
 //! The interrupt lines that a device tree names.
 
 use crate::Controller;
-use crate::controller::{controller_of, is_main};
+use crate::controller::{controller_of, main};
 use crate::gic::{self, intid};
 use crate::Error;
 use devicetree::{Cells, Interrupt, Node, Tree};
@@ -50,13 +50,14 @@ pub(crate) fn line(controller: &Controller, interrupt: &Interrupt<'_>) -> Option
 /// `interrupt-map`, or as a range for message-signalled interrupts.
 pub fn named_lines(tree: &[u8]) -> Result<Lines, Error> {
     let tree = Tree::new(tree)?;
-    let controller = controller_of(&tree)?;
+    let main = main(&tree)?;
+    let (main_node, controller) = &main;
     let mut lines = Lines::default();
     for node in tree.nodes() {
-        for interrupt in node.interrupts().filter(|interrupt| is_main(&controller, &interrupt.controller)) {
-            lines.extend(line(&controller, &interrupt));
+        for interrupt in node.interrupts().filter(|interrupt| interrupt.controller == *main_node) {
+            lines.extend(line(controller, &interrupt));
         }
-        mapped(&node, &controller, &mut lines);
+        mapped(&node, &main, &mut lines);
         if node.is_compatible(gic::V2M) {
             let base = node.cell("arm,msi-base-spi").unwrap_or(0);
             for offset in 0..node.cell("arm,msi-num-spis").unwrap_or(0).min(1024) {
@@ -76,7 +77,7 @@ impl Lines {
 }
 
 /// The entries of an `interrupt-map` (2.4.3).
-fn mapped(node: &Node<'_>, controller: &Controller, lines: &mut Lines) {
+fn mapped(node: &Node<'_>, (main, controller): &(Node<'_>, Controller), lines: &mut Lines) {
     let mut map = node.cells("interrupt-map");
     let child = node.address_cells().saturating_add(node.cell("#interrupt-cells").unwrap_or(1));
     let mut known: Option<(u32, Node<'_>)> = None;
@@ -94,7 +95,7 @@ fn mapped(node: &Node<'_>, controller: &Controller, lines: &mut Lines) {
         let address = parent.cell("#address-cells").unwrap_or(0);
         let cells = parent.cell("#interrupt-cells").unwrap_or(0);
         let (Some(_), Some(specifier)) = (map.bytes(address), map.bytes(cells)) else { return };
-        if is_main(controller, &parent) {
+        if parent == *main {
             let interrupt = Interrupt { controller: parent, specifier: Cells(specifier) };
             lines.extend(line(controller, &interrupt));
         }

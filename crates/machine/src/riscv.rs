@@ -8,7 +8,7 @@ use crate::error::{Error, Problem};
 use crate::memory::{Region, region};
 use abi::MAX_CPUS;
 use arrayvec::ArrayVec;
-use devicetree::{Interrupt, Node, Tree};
+use devicetree::{Interrupt, Node};
 
 /// A context that interrupts a hart's supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +59,6 @@ pub struct Imsic {
 pub(crate) const PLIC: &[&str] = &["sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic"];
 pub(crate) const APLIC: &str = "riscv,aplic";
 pub(crate) const IMSIC: &str = "riscv,imsics";
-/// All that have an entry per hart in `interrupts-extended`.
-pub(crate) const INTERRUPT_CONTROLLERS: &[&str] =
-    &["sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic", APLIC, IMSIC];
 
 /// Supervisor external interrupt, as the harts' own controllers count.
 pub(crate) const SUPERVISOR_EXTERNAL: u32 = 9;
@@ -127,24 +124,18 @@ pub(crate) fn is_supervisor_aplic(node: &Node<'_>) -> bool {
     }
 }
 
-pub(crate) fn aplic(tree: &Tree<'_>) -> Result<Option<(Aplic, Option<Imsic>)>, Error> {
-    let Some(node) = tree
-        .nodes()
-        .find(|node| node.is_compatible(APLIC) && node.is_available() && is_supervisor_aplic(node))
-    else {
-        return Ok(None);
-    };
+pub(crate) fn aplic(node: &Node<'_>) -> Result<(Aplic, Option<Imsic>), Error> {
     let aplic = Aplic {
-        region: region(&node, 0)?,
-        sources: sources(&node, "riscv,num-sources")?,
-        harts: harts(&node)?,
+        region: region(node, 0)?,
+        sources: sources(node, "riscv,num-sources")?,
+        harts: harts(node)?,
         phandle: node.phandle().unwrap_or(0),
     };
-    let imsic = match node.cell("msi-parent").and_then(|parent| tree.by_phandle(parent)) {
+    let imsic = match node.cell("msi-parent").and_then(|parent| node.tree().by_phandle(parent)) {
         Some(node) => Some(imsic(&node)?),
         None => None,
     };
-    Ok(Some((aplic, imsic)))
+    Ok((aplic, imsic))
 }
 
 fn imsic(node: &Node<'_>) -> Result<Imsic, Error> {

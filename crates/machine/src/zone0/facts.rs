@@ -2,7 +2,7 @@
 //! What must be known of the firmware's tree before it is copied.
 
 use super::Zone0Edits;
-use crate::controller::{controller_of, main_node};
+use crate::controller::main;
 use crate::error::{Error, Problem};
 use crate::{Controller, cpu, firmware};
 use devicetree::{Node, Tree};
@@ -15,6 +15,8 @@ pub(super) struct Facts<'a> {
     /// The interrupt controller's node.
     pub controller: Node<'a>,
     pub controller_phandle: u32,
+    /// What an APLIC sends messages to.
+    pub imsic: Option<Node<'a>>,
     pub controller_cells: u32,
     pub arm: bool,
     /// GIC: entries of `reg` that stay.
@@ -27,10 +29,12 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     pub fn new(tree: &Tree<'a>, edits: &Zone0Edits<'_>) -> Result<Self, Error> {
-        let model = controller_of(tree)?;
-        let controller = main_node(tree, &model)
-            .ok_or(Error::new("interrupt-controller", "phandle", Problem::NoSuchProperty))?;
+        let (controller, model) = main(tree)?;
         let missing = |property| Error::new(controller.name(), property, Problem::NoSuchProperty);
+        // 0 and all ones are no phandles.
+        let unused = tree.nodes().filter_map(|node| node.phandle()).max().unwrap_or(0);
+        let unused = unused.checked_add(1).filter(|&phandle| phandle != u32::MAX);
+        let unused = unused.ok_or(Error::new(controller.name(), "phandle", Problem::BadValue))?;
         let cpus = tree.find("/cpus");
         let kept = |node: &Node<'a>| cpu::hw_id(node).is_some_and(|id| edits.cpus.contains(&id));
         let all = || cpus.iter().flat_map(Node::children).filter(cpu::is_cpu);
@@ -44,15 +48,17 @@ impl<'a> Facts<'a> {
             .filter(kept)
             .find_map(|cpu| cpu.child("interrupt-controller")?.phandle())
             .unwrap_or(0);
+        let arm = matches!(model, Controller::GicV2(_) | Controller::GicV3(_));
         Ok(Self {
             root: tree.root(),
             cpus,
             chosen: tree.find("/chosen"),
             psci: firmware::node(tree),
+            imsic: controller.cell("msi-parent").and_then(|parent| tree.by_phandle(parent)).filter(|_| !arm),
             controller,
-            controller_phandle: controller.phandle().ok_or(missing("phandle"))?,
+            controller_phandle: controller.phandle().unwrap_or(unused),
             controller_cells: controller.cell("#interrupt-cells").ok_or(missing("#interrupt-cells"))?,
-            arm: matches!(model, Controller::GicV2(_) | Controller::GicV3(_)),
+            arm,
             gic_regions: match &model {
                 Controller::GicV3(gic) => gic.redistributors.len().saturating_add(1),
                 _ => 2,

@@ -69,9 +69,7 @@ impl<'a> Edit<'a> for Derivation<'_, 'a> {
         if self.facts.psci == Some(*node) {
             return Ok(self.psci_property(name));
         }
-        if self.facts.controller == *node
-            || node.is_compatible_with(crate::riscv::INTERRUPT_CONTROLLERS)
-        {
+        if self.facts.controller == *node || self.facts.imsic == Some(*node) {
             return self.controller_property(node, name, value, out);
         }
         if self.facts.cpus == node.parent() && crate::cpu::is_cpu(node) {
@@ -93,6 +91,9 @@ impl<'a> Edit<'a> for Derivation<'_, 'a> {
         }
         if self.facts.arm && self.facts.cpus == node.parent() && crate::cpu::is_cpu(node) {
             out.property_text("enable-method", "psci")?;
+        }
+        if self.facts.controller == *node && node.phandle().is_none() {
+            out.property_cells("phandle", &[self.facts.controller_phandle])?;
         }
         if node.depth() == 0 {
             self.root_contents(out)?;

@@ -57,7 +57,7 @@ impl<'a> Derivation<'_, 'a> {
             return keep_if(self.facts.controller == *node);
         }
         if node.is_compatible(riscv::IMSIC) {
-            return keep_if(self.facts.controller.cell("msi-parent").is_some_and(|parent| node.phandle() == Some(parent)));
+            return keep_if(self.facts.imsic == Some(*node));
         }
         // A trace unit of a processor that is gone.
         if node.cell("cpu").is_some_and(|cpu| self.facts.is_dropped_cpu(cpu, self.edits)) {
