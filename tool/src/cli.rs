@@ -33,21 +33,123 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
+    /// Start, stop and look at zones
+    #[command(
+        after_help = "Examples:\n  hvisor zone start linux1.toml\n  hvisor zone list --json\n  hvisor zone stop linux1\n  hvisor zone start linux1      the same file again"
+    )]
+    Zone {
+        #[command(subcommand)]
+        command: ZoneCommand,
+    },
+    /// Attach this terminal to a zone's console; Ctrl-] leaves
+    #[command(
+        after_help = "Examples:\n  hvisor console linux1\n  echo uptime | hvisor console linux1"
+    )]
+    Console {
+        name: String,
+        /// Another console than the first, by its name in the zone file
+        #[arg(long)]
+        console: Option<String>,
+    },
+    /// Print the kernel's log
+    #[command(after_help = "Example:\n  hvisor log --follow")]
+    Log {
+        /// Go on with what is written from now on
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Print the last exits of each processor, oldest first
+    #[command(after_help = "Example:\n  hvisor trace --cpu 2")]
+    Trace {
+        /// Only this processor, as `hvisor status` counts them
+        #[arg(long)]
+        cpu: Option<usize>,
+    },
+    /// Show the machine: processors, memory and who has them
+    #[command(after_help = "Example:\n  hvisor status --json")]
+    Status,
+    /// For users of upstream hvisor: devices of zones described in JSON
+    Virtio {
+        #[command(subcommand)]
+        command: VirtioCommand,
+    },
+    #[command(hide = true)]
+    Supervise { name: String },
+    #[command(hide = true)]
+    ServeDevices { name: String },
     /// Find everything that is wrong with zone files
-    #[command(after_help = "Examples:\n  hvisor check linux1.toml\n  hvisor check *.toml --dtb imx8mp-evk.dtb --zone0-cpus 2")]
+    #[command(
+        after_help = "Examples:\n  hvisor check linux1.toml\n  hvisor check *.toml --dtb imx8mp-evk.dtb --zone0-cpus 2"
+    )]
     Check(CheckArgs),
     /// Show every address, interrupt and processor a zone would get, and why
-    #[command(after_help = "Examples:\n  hvisor plan linux1.toml\n  hvisor plan linux1.toml --dtb imx8mp-evk.dtb --json")]
+    #[command(
+        after_help = "Examples:\n  hvisor plan linux1.toml\n  hvisor plan linux1.toml --dtb imx8mp-evk.dtb --json"
+    )]
     Plan(PlanArgs),
     /// Show or write the device tree that a zone would be handed
-    #[command(after_help = "Examples:\n  hvisor dtb linux1.toml\n  hvisor dtb linux1.toml --dtb board.dtb -o linux1.dtb")]
+    #[command(
+        after_help = "Examples:\n  hvisor dtb linux1.toml\n  hvisor dtb linux1.toml --dtb board.dtb -o linux1.dtb"
+    )]
     Dtb(DtbArgs),
     /// Make the bundle that boots in the place of an initrd
-    #[command(after_help = "Examples:\n  hvisor pack -o bundle --kernel vmlinuz --initrd initrd.img --cmdline console=ttyAMA0 --cpus 2 --memory '1 GiB'\n  hvisor pack -o bundle --zone a.toml --zone b.toml --dtb board.dtb")]
+    #[command(
+        after_help = "Examples:\n  hvisor pack -o bundle --kernel vmlinuz --initrd initrd.img --cmdline console=ttyAMA0 --cpus 2 --memory '1 GiB'\n  hvisor pack -o bundle --zone a.toml --zone b.toml --dtb board.dtb"
+    )]
     Pack(PackArgs),
     /// Print completions for a shell
     #[command(after_help = "Example:\n  hvisor completions bash > /etc/bash_completion.d/hvisor")]
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Subcommand)]
+pub enum ZoneCommand {
+    /// Create a zone without starting it
+    Create { file: PathBuf },
+    /// Start a zone from its file, or by name one that was there before
+    #[command(
+        after_help = "Examples:\n  hvisor zone start linux1.toml\n  hvisor zone start linux1         from where it was started last, or /etc/hvisor/linux1.toml\n  hvisor zone start zone1.json     a file of upstream hvisor"
+    )]
+    Start {
+        #[arg(value_name = "FILE-or-NAME")]
+        target: String,
+    },
+    /// Stop a zone and give back all it had
+    Stop { name: String },
+    /// Stop a zone and start it from its file again
+    Restart { name: String },
+    /// Halt a zone's processors; nothing else changes
+    Pause { name: String },
+    /// Let a paused zone go on
+    Resume { name: String },
+    /// Give back all that a zone has, whatever its state
+    Destroy { name: String },
+    /// List zones
+    List,
+    /// Show all about a zone, or how it ended
+    Show { name: String },
+    /// Show why processors left their zones for the kernel, and how often
+    Stats { name: Option<String> },
+    /// Take up zones that an earlier zone0 started (without NAME: all of them)
+    Adopt {
+        name: Option<String>,
+        #[arg(hide = true)]
+        file: Option<PathBuf>,
+    },
+    /// Upstream's way to stop: zone shutdown -id 1
+    Shutdown {
+        #[arg(long)]
+        id: u64,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum VirtioCommand {
+    /// Remember the devices of a virtio file for when its zones are started
+    #[command(
+        after_help = "Example:\n  hvisor virtio start virtio.json && hvisor zone start zone1.json"
+    )]
+    Start { file: PathBuf },
 }
 
 /// Which machine to plan for; without --dtb the one this runs on.
@@ -125,7 +227,9 @@ pub fn size(text: &str) -> Result<u64, String> {
 }
 
 fn bank(text: &str) -> Result<(u64, u64), String> {
-    let (base, length) = text.split_once(':').ok_or("not BASE:SIZE such as 0x80000000:2GiB")?;
+    let (base, length) = text
+        .split_once(':')
+        .ok_or("not BASE:SIZE such as 0x80000000:2GiB")?;
     let base = plan::units::parse_number(base).ok_or("the base is not a number")?;
     Ok((base, size(length)?))
 }

@@ -24,12 +24,19 @@ pub type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
     pub fn new(code: Code, problem: Problem) -> Self {
-        Self { code, problems: Problems(vec![problem]), source: None }
+        Self {
+            code,
+            problems: Problems(vec![problem]),
+            source: None,
+        }
     }
 
     /// One sentence about what was asked, one about what stands in its way.
     pub fn refused(asked: impl Into<String>, obstacle: impl Into<String>) -> Self {
-        Self::new(Code::Refused, Problem::new("refused", None, asked, obstacle))
+        Self::new(
+            Code::Refused,
+            Problem::new("refused", None, asked, obstacle),
+        )
     }
 
     pub fn advise(mut self, advice: impl Into<String>) -> Self {
@@ -40,7 +47,11 @@ impl Failure {
     }
 
     pub fn description(problems: Problems, name: &str, text: &str) -> Self {
-        Self { code: Code::WrongDescription, problems, source: Some((name.into(), text.into())) }
+        Self {
+            code: Code::WrongDescription,
+            problems,
+            source: Some((name.into(), text.into())),
+        }
     }
 }
 
@@ -52,7 +63,11 @@ impl From<Problem> for Failure {
 
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
-        Self { code: Code::Refused, problems, source: None }
+        Self {
+            code: Code::Refused,
+            problems,
+            source: None,
+        }
     }
 }
 

@@ -27,10 +27,15 @@ impl Output {
 
     pub fn table(&self, header: &[&str], rows: Vec<Vec<String>>) {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        table
+            .load_preset(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(header.iter().map(|title| title.to_uppercase()));
         table.add_rows(rows);
-        let lines: Vec<String> = table.lines().map(|line| line.trim_end().trim_start_matches(' ').to_owned()).collect();
+        let lines: Vec<String> = table
+            .lines()
+            .map(|line| line.trim_end().trim_start_matches(' ').to_owned())
+            .collect();
         self.text(&(lines.join("\n") + "\n"));
     }
 
@@ -46,7 +51,11 @@ impl Output {
             return;
         }
         let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let theme = if colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let theme = if colours {
+            GraphicalTheme::unicode()
+        } else {
+            GraphicalTheme::unicode_nocolor()
+        };
         let handler = GraphicalReportHandler::new_themed(theme).with_links(false);
         let (name, text) = source.map_or(("", ""), |(name, text)| (name, text));
         for report in problems.reports(name, text) {

@@ -5,7 +5,7 @@ use crate::cli::{CheckArgs, DtbArgs, PlanArgs};
 use crate::description::{Description, machine};
 use crate::failure::{Code, Failure, Result, io};
 use crate::output::{Output, hex, problems_json};
-use plan::planner::Plan;
+use plan::planner::{Decision, Plan};
 use plan::units::size;
 use serde_json::{Value, json};
 
@@ -16,8 +16,11 @@ pub fn check(arguments: &CheckArgs, output: Output) -> Result<()> {
     let mut wrong = 0;
     for path in &arguments.files {
         let name = path.display().to_string();
-        let checked = Description::read(path)
-            .and_then(|description| description.plan(&machine, workstation, None).map(|(_, problems)| (description, problems)));
+        let checked = Description::read(path).and_then(|description| {
+            description
+                .plan(&machine, workstation, None)
+                .map(|(_, problems)| (description, problems))
+        });
         let (problems, source) = match checked {
             Ok((description, problems)) => (problems, Some(description.source())),
             Err(failure) => (failure.problems, failure.source),
@@ -35,7 +38,11 @@ pub fn check(arguments: &CheckArgs, output: Output) -> Result<()> {
     match wrong {
         0 => Ok(()),
         // Everything was said above.
-        _ => Err(Failure { code: Code::WrongDescription, problems: Default::default(), source: None }),
+        _ => Err(Failure {
+            code: Code::WrongDescription,
+            problems: Default::default(),
+            source: None,
+        }),
     }
 }
 
@@ -49,7 +56,10 @@ pub fn plan(arguments: &PlanArgs, output: Output) -> Result<()> {
     }
     output.problems(&warnings, Some(&description.source()));
     output.text(&format!("zone {} on {}\n\n", plan.name, machine.source));
-    output.table(&["what", "guest", "physical", "size", "interrupt", "why"], rows(&plan));
+    output.table(
+        &["what", "guest", "physical", "size", "interrupt", "why"],
+        rows(&plan.decisions),
+    );
     if let Some(format) = &plan.format {
         output.text(&format!("\nkernel: {format}\n"));
     }
@@ -57,9 +67,9 @@ pub fn plan(arguments: &PlanArgs, output: Output) -> Result<()> {
     Ok(())
 }
 
-pub fn rows(plan: &Plan) -> Vec<Vec<String>> {
+pub fn rows(decisions: &[Decision]) -> Vec<Vec<String>> {
     let cell = |value: Option<u64>| value.map_or_else(String::new, hex);
-    plan.decisions
+    decisions
         .iter()
         .map(|one| {
             vec![
@@ -99,7 +109,11 @@ pub fn dtb(arguments: &DtbArgs, output: Output) -> Result<()> {
     match &arguments.output {
         Some(path) => {
             std::fs::write(path, &plan.dtb).map_err(io(format!("write {}", path.display())))?;
-            output.done(&format!("{}: {}", path.display(), size(plan.dtb.len() as u64)));
+            output.done(&format!(
+                "{}: {}",
+                path.display(),
+                size(plan.dtb.len() as u64)
+            ));
         }
         None => output.text(&plan::tree::parse(&plan.dtb)?.to_string()),
     }

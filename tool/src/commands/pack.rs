@@ -11,7 +11,10 @@ use serde_json::json;
 
 pub fn pack(arguments: &PackArgs, output: Output) -> Result<()> {
     if arguments.kernel.is_none() && arguments.zones.is_empty() {
-        return Err(Failure::refused("pack a bundle", "there is neither a zone0 nor a zone in it").advise("give --kernel, --zone or both"));
+        return Err(
+            Failure::refused("pack a bundle", "there is neither a zone0 nor a zone in it")
+                .advise("give --kernel, --zone or both"),
+        );
     }
     let zone0 = arguments.kernel.as_ref().map(|kernel| Zone0Files {
         kernel: kernel.clone(),
@@ -26,11 +29,17 @@ pub fn pack(arguments: &PackArgs, output: Output) -> Result<()> {
         output.problems(&description.warnings, Some(&description.source()));
         zones.push((description.zone.clone(), description.base()));
     }
-    let dtb = arguments.dtb.as_ref().map(|path| std::fs::read(path).map_err(io(format!("read {}", path.display())))).transpose()?;
+    let dtb = arguments
+        .dtb
+        .as_ref()
+        .map(|path| std::fs::read(path).map_err(io(format!("read {}", path.display()))))
+        .transpose()?;
     let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| Failure::refused("random numbers", error.to_string()))?;
+    getrandom::fill(&mut seed)
+        .map_err(|error| Failure::refused("random numbers", error.to_string()))?;
     let (bundle, plans) = plan::pack::pack(zone0.as_ref(), &zones, dtb.as_deref(), Some(seed))?;
-    std::fs::write(&arguments.output, &bundle).map_err(io(format!("write {}", arguments.output.display())))?;
+    std::fs::write(&arguments.output, &bundle)
+        .map_err(io(format!("write {}", arguments.output.display())))?;
     if output.json {
         let zones: Vec<_> = plans.iter().map(super::describe::plan_json).collect();
         output.value(&json!({ "bundle": arguments.output, "size": bundle.len(), "zones": zones }));
@@ -40,7 +49,11 @@ pub fn pack(arguments: &PackArgs, output: Output) -> Result<()> {
             (true, count) => format!("zone0 and {count} zones"),
             (false, count) => format!("{count} zones, no zone0"),
         };
-        output.done(&format!("{}: {what}, {}", arguments.output.display(), size(bundle.len() as u64)));
+        output.done(&format!(
+            "{}: {what}, {}",
+            arguments.output.display(),
+            size(bundle.len() as u64)
+        ));
     }
     Ok(())
 }
