@@ -4,7 +4,7 @@
 
 use crate::deliver::{bits, is_private};
 use crate::line::{
-    ACTIVE, DROP_ACTIVE, DROP_PENDING, EDGE, ENABLED, GROUP1, HARDWARE, LATCH, Line, OWNED,
+    ACTIVE, DROP_ACTIVE, DROP_PENDING, EDGE, ENABLED, GROUP1, HARDWARE, LATCH, Line, NONE, OWNED,
     PRIORITY_MASK, TAKEN,
 };
 use crate::state::SGIS;
@@ -187,6 +187,9 @@ impl Vgic {
         machine: &mut M,
     ) {
         let v2_sgi = self.version == Version::V2 && intid < SGIS;
+        if bank == Bank::ClearActive {
+            self.unqueue(owner, intid);
+        }
         let Some(line) = self.owned_mut(owner, intid) else {
             return;
         };
@@ -230,6 +233,9 @@ impl Vgic {
                 line.set(ACTIVE, false);
                 let listed = line.is_listed();
                 line.set(DROP_ACTIVE, listed);
+                if !listed {
+                    line.holder = NONE;
+                }
                 if line.drop_physical() {
                     machine.deactivate(owner, intid);
                 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Between the queues and the list registers.
 
-use crate::line::{ACTIVE, DROP_ACTIVE, DROP_PENDING, GROUP1, LATCH, Line, NONE, PHYSICAL, TAKEN};
+use crate::line::{
+    ACTIVE, AGAIN, DROP_ACTIVE, DROP_PENDING, GROUP1, LATCH, Line, NONE, PHYSICAL, TAKEN,
+};
 use crate::state::SGIS;
 use crate::{Effects, ListRegister, ListRegisters, State, Version, Vgic};
 
@@ -178,7 +180,11 @@ impl Vgic {
             return;
         };
         let wants = line.wants_slot(control);
-        let target = if is_private(intid) { vcpu } else { line.target };
+        let target = if is_private(intid) {
+            vcpu
+        } else {
+            line.destination()
+        };
         let current = self.current;
         let Some(cpu) = self.cpu_mut(target) else {
             return;
@@ -190,6 +196,21 @@ impl Vgic {
             if target != current {
                 effects.kick(target);
             }
+        }
+    }
+
+    /// Before a change of where a line goes.
+    pub(crate) fn unqueue(&mut self, vcpu: u8, intid: u16) {
+        let Some(line) = self.line(vcpu, intid) else {
+            return;
+        };
+        let target = if is_private(intid) {
+            vcpu
+        } else {
+            line.destination()
+        };
+        if let Some(cpu) = self.cpu_mut(target) {
+            cpu.queue.remove(intid);
         }
     }
 
@@ -237,7 +258,6 @@ impl Line {
     /// interrupt is to be deactivated.
     fn fold(&mut self, value: ListRegister, v2_sgi: bool) -> bool {
         self.slot = NONE;
-        self.holder = NONE;
         if value.state.is_pending() && self.has(TAKEN) && !self.has(DROP_PENDING) {
             self.set(LATCH, true);
             if v2_sgi {
@@ -245,10 +265,13 @@ impl Line {
             }
         }
         self.set(ACTIVE, value.state.is_active() && !self.has(DROP_ACTIVE));
-        self.set(TAKEN | DROP_PENDING | DROP_ACTIVE, false);
-        if value.state == State::Inactive && value.hardware {
+        if !self.has(ACTIVE) {
+            self.holder = NONE;
+        }
+        if value.state == State::Inactive && value.hardware && !self.has(AGAIN) {
             self.set(PHYSICAL, false);
         }
+        self.set(TAKEN | DROP_PENDING | DROP_ACTIVE | AGAIN, false);
         self.drop_physical()
     }
 

@@ -192,19 +192,14 @@ impl Vgic {
     }
 
     fn retarget(&mut self, intid: u16, target: u8, effects: &mut impl Effects) {
+        self.unqueue(0, intid);
         let Some(line) = self.owned_mut(0, intid) else {
             return;
         };
-        let old = core::mem::replace(&mut line.target, target);
-        if old == target {
-            return;
-        }
-        if line.has(HARDWARE) && target != NONE {
+        if line.has(HARDWARE) && target != NONE && line.target != target {
             effects.route_line(intid, target);
         }
-        if let Some(cpu) = self.cpu_mut(old) {
-            cpu.queue.remove(intid);
-        }
+        line.target = target;
         self.changed(0, intid, effects);
     }
 

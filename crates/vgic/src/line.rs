@@ -24,6 +24,9 @@ pub(crate) const TAKEN: u16 = 1 << 10;
 pub(crate) const DROP_PENDING: u16 = 1 << 11;
 /// The guest cleared the active state while it was in a list register.
 pub(crate) const DROP_ACTIVE: u16 = 1 << 12;
+/// The physical interrupt fired again after it was put into a list register:
+/// what that register says of the physical interrupt is about the time before.
+pub(crate) const AGAIN: u16 = 1 << 13;
 
 /// What stays of a line when its zone starts anew.
 const KEPT: u16 = OWNED | HARDWARE | WIRED_EDGE;
@@ -43,8 +46,9 @@ pub(crate) struct Line {
     pub target: u8,
     /// GICv2 SPI: targets as written. GICv2 SGI: vCPUs whose SGI is pending.
     pub mask: u8,
-    /// The list register that it is in, or `NONE`, and whose.
+    /// The list register that it is in, or `NONE`.
     pub slot: u8,
+    /// Whose list register it is in or was active in, or `NONE`.
     pub holder: u8,
 }
 
@@ -86,6 +90,17 @@ impl Line {
     #[inline]
     pub fn is_listed(&self) -> bool {
         self.slot != NONE
+    }
+
+    /// The vCPU that an SPI without a list register waits for: while it is
+    /// active, the one that acknowledged it.
+    #[inline]
+    pub fn destination(&self) -> u8 {
+        if self.has(ACTIVE) && self.holder != NONE {
+            self.holder
+        } else {
+            self.target
+        }
     }
 
     /// Pending, not counting what is pending in a list register.

@@ -3,8 +3,8 @@
 
 use crate::deliver::is_private;
 use crate::line::{
-    ACTIVE, DROP_ACTIVE, DROP_PENDING, EDGE, GROUP1, HARDWARE, LATCH, LEVEL, NONE, OWNED, PHYSICAL,
-    TAKEN,
+    ACTIVE, AGAIN, DROP_ACTIVE, DROP_PENDING, EDGE, GROUP1, HARDWARE, LATCH, LEVEL, NONE, OWNED,
+    PHYSICAL, TAKEN,
 };
 use crate::{Effects, ListRegister, ListRegisters, State, Vgic};
 
@@ -89,6 +89,8 @@ impl Vgic {
         if !line.has(PLAIN) {
             return false;
         }
+        let listed = line.is_listed();
+        line.set(AGAIN, listed);
         line.set(LATCH | PHYSICAL, true);
         self.current = vcpu;
         self.changed(vcpu, intid, machine);
