@@ -16,6 +16,10 @@ mod cpu;
 #[cfg(target_os = "none")]
 mod drivers;
 #[cfg(target_os = "none")]
+mod frozen;
+#[cfg(target_os = "none")]
+mod hypercall;
+#[cfg(target_os = "none")]
 mod log;
 #[cfg(target_os = "none")]
 mod panic;

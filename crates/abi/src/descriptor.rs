@@ -194,7 +194,7 @@ pub struct ZoneDescriptor {
 impl ZoneDescriptor {
     /// An empty descriptor of this version.
     pub fn new(architecture: u32, kind: u32) -> Self {
-        let mut descriptor = Self::new_zeroed_value();
+        let mut descriptor = Self::EMPTY;
         descriptor.magic = MAGIC;
         descriptor.version = crate::VERSION;
         descriptor.length = size_of::<Self>() as u32;
@@ -203,7 +203,8 @@ impl ZoneDescriptor {
         descriptor
     }
 
-    const fn new_zeroed_value() -> Self {
+    /// All zero; no valid descriptor.
+    pub const EMPTY: Self = {
         const RANGE: GuestRange = GuestRange { base: 0, size: 0 };
         Self {
             magic: 0,
@@ -261,7 +262,7 @@ impl ZoneDescriptor {
                 reserved: 0,
             }; MAX_IMAGES],
         }
-    }
+    };
 
     /// Reads a descriptor: header and counts are right, nothing else is checked.
     pub fn parse(bytes: &[u8]) -> Option<Self> {

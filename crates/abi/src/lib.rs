@@ -16,7 +16,7 @@ pub mod status;
 
 pub use counters::ExitCause;
 pub use descriptor::ZoneDescriptor;
-pub use hypercall::{Error, Function};
+pub use hypercall::{Error, Function, KEPT_SIZE};
 
 /// Version of everything in this crate. A driver or tool refuses another one.
 pub const VERSION: u32 = 1;

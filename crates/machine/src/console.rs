@@ -65,3 +65,8 @@ pub(crate) fn console(tree: &Tree<'_>) -> Option<Console> {
     (reg_shift <= 4 && matches!(io_width, 1 | 2 | 4)).then_some(())?;
     Some(Console { kind, region, reg_shift, io_width })
 }
+
+/// The console alone, of a tree that may be wrong in all else.
+pub fn find_console(tree: &[u8]) -> Option<Console> {
+    console(&Tree::new(tree).ok()?)
+}

@@ -18,7 +18,7 @@ mod riscv;
 mod timer;
 mod zone0;
 
-pub use console::{Console, ConsoleKind};
+pub use console::{Console, ConsoleKind, find_console};
 pub use controller::Controller;
 pub use cpu::{Cpu, Enable, Isa, Mmu};
 pub use discover::{MAX_COMMAND_LINE, Machine, board, discover};

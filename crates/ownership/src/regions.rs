@@ -95,6 +95,22 @@ impl<const N: usize> Regions<N> {
         Ok(())
     }
 
+    /// Hands over what of `range` exists and is `from`'s.
+    pub fn transfer_within(&mut self, range: Range, from: Owner, to: Owner) -> Result<(), ClaimError> {
+        if !self.has_room(1) {
+            return Err(ClaimError::Full);
+        }
+        self.cut(range.base())?;
+        self.cut(range.end())?;
+        for piece in self.pieces.iter_mut().take(self.count).flatten() {
+            if piece.owner == from && piece.range.overlaps(range) {
+                piece.owner = to;
+            }
+        }
+        self.join();
+        Ok(())
+    }
+
     /// Hands everything that is `from`'s over; cannot fail.
     pub fn transfer_all(&mut self, from: Owner, to: Owner) {
         for piece in self.pieces.iter_mut().take(self.count).flatten() {
@@ -246,6 +262,17 @@ mod tests {
                     .is_err()
             );
         }
+    }
+
+    #[test]
+    fn reservations_may_overlap() {
+        let mut regions = Regions::<16>::new();
+        regions.add(range(4, 8), Owner::Free).unwrap();
+        regions.transfer_within(range(0, 6), Owner::Free, Owner::Kernel).unwrap();
+        regions.transfer_within(range(5, 3), Owner::Free, Owner::Kernel).unwrap();
+        assert!(regions.is_owned(range(4, 4), Owner::Kernel));
+        assert!(regions.is_owned(range(8, 4), Owner::Free));
+        assert!(regions.owner(0).is_none());
     }
 
     #[test]

@@ -80,6 +80,17 @@ impl Resources {
             .map(|(index, _)| index)
     }
 
+    /// Gives processor `index` to `owner`, if it is free and online -> the
+    /// firmware's number of it.
+    pub fn take_cpu(&mut self, index: usize, owner: Owner) -> Option<u64> {
+        let cpu = self.cpus.get_mut(index)?.as_mut()?;
+        if !cpu.online || cpu.owner != Owner::Free {
+            return None;
+        }
+        cpu.owner = owner;
+        Some(cpu.physical)
+    }
+
     /// Gives `zone` what `descriptor` asks for. On an error nothing changed.
     pub fn admit(
         &mut self,

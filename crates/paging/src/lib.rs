@@ -9,9 +9,11 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod aarch64;
+mod aarch64_stage1;
 mod riscv;
 mod table;
 
 pub use aarch64::AArch64Stage2;
+pub use aarch64_stage1::AArch64Stage1;
 pub use riscv::RiscvGStage;
 pub use table::{Attributes, Entry, Format, Frames, Geometry, MapError, Memory, Table};

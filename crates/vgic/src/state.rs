@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is kept of a zone's interrupt controller, and its beginning and end.
 
-use crate::line::{ENABLED, GROUP1, HARDWARE, Line, NONE, OWNED, PHYSICAL, WIRED_EDGE};
+use crate::line::{
+    DROP_ACTIVE, DROP_PENDING, ENABLED, GROUP1, HARDWARE, LATCH, LEVEL, Line, NONE, OWNED, PHYSICAL,
+    WIRED_EDGE,
+};
 use crate::queue::Queue;
 use crate::{Effects, ListRegisters, MAX_INTIDS, MAX_LIST_REGISTERS};
 use abi::MAX_VCPUS;
@@ -146,6 +149,38 @@ impl Vgic {
             line.set(WIRED_EDGE, edge);
             line.reset(defaults);
             line.mask = target_mask;
+        }
+    }
+
+    /// Takes an SPI away: disabled, and inactive as soon as the vCPU that has it
+    /// in a list register has looked.
+    pub fn remove_line(&mut self, intid: u16, effects: &mut impl Effects) {
+        if usize::from(intid) < PRIVATE {
+            return;
+        }
+        let Some(line) = self.line_mut(0, intid) else {
+            return;
+        };
+        let (wired, listed) = (line.has(OWNED | HARDWARE), line.is_listed());
+        let (holder, target) = (line.holder, line.target);
+        let physical = line.has(PHYSICAL);
+        if listed {
+            line.set(DROP_ACTIVE | DROP_PENDING, true);
+            line.set(OWNED | ENABLED | LATCH | LEVEL, false);
+        } else {
+            line.flags = 0;
+        }
+        if wired {
+            effects.enable_line(intid, false);
+            effects.clear_pending(0, intid);
+            if physical && !listed {
+                effects.deactivate(0, intid);
+            }
+        }
+        if listed {
+            self.resync(holder, effects);
+        } else if let Some(cpu) = self.cpu_mut(target) {
+            cpu.queue.remove(intid);
         }
     }
 

@@ -4,7 +4,8 @@
 #[cfg(target_arch = "aarch64")]
 pub mod gic;
 #[cfg(target_arch = "aarch64")]
-mod gicv2;
+pub mod gicv2;
 #[cfg(target_arch = "aarch64")]
-mod gicv3;
+pub mod gicv3;
+pub mod mmio;
 pub mod uart;
