@@ -247,3 +247,11 @@ pub fn sources() -> Sources {
         seed: None,
     }
 }
+
+/// The tree with zone0's console named.
+pub fn with_console(dtb: &[u8], path: &str) -> Vec<u8> {
+    let mut tree = plan::tree::parse(dtb).unwrap();
+    tree.root
+        .add_child(Builder::new("chosen").prop("stdout-path", path).into());
+    tree.to_dtb()
+}
