@@ -2,32 +2,52 @@
 //! Questions to a device tree (Devicetree Specification 0.4, chapter 2).
 
 use crate::problem::Problem;
-use dtoolkit::fdt::Fdt;
-use dtoolkit::model::{DeviceTree, DeviceTreeNode};
+use dtoolkit::memreserve::MemoryReservation;
+use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use dtoolkit::{Node, Property};
 use std::collections::HashMap;
 
 /// Deepest nesting that is believed.
 const MAX_DEPTH: usize = 32;
 
+/// Reads a flattened tree; what boards' trees get wrong in names is let pass.
 pub fn parse(bytes: &[u8]) -> Result<DeviceTree, Problem> {
-    let refuse = |why: String| {
-        Problem::new("device-tree", None, "the device tree", why)
-            .advise("give a .dtb file, as firmware or `dtc` makes it")
-    };
-    let fdt = Fdt::new(bytes).map_err(|error| refuse(format!("is not one: {error}")))?;
-    if !depth_is_sane(bytes) {
-        return Err(refuse(format!("nests deeper than {MAX_DEPTH} nodes")));
-    }
-    Ok(DeviceTree::from_fdt(&fdt))
+    let tree = devicetree::Tree::new(bytes).map_err(|error| {
+        Problem::new(
+            "device-tree",
+            None,
+            "the device tree",
+            format!("is not one: {error}"),
+        )
+        .advise("give a .dtb file, as firmware or `dtc` makes it")
+    })?;
+    let mut model = DeviceTree::new();
+    model.root = copy(&tree.root(), MAX_DEPTH);
+    model.memory_reservations = tree
+        .reservations()
+        .map(|one| MemoryReservation::new(one.0, one.1))
+        .collect();
+    Ok(model)
 }
 
-/// Follows the structure block's tokens; `Fdt::new` has checked that they are well-formed.
-fn depth_is_sane(bytes: &[u8]) -> bool {
-    fn deep(node: &dtoolkit::fdt::FdtNode<'_>, left: usize) -> bool {
-        left > 0 && node.children().all(|child| deep(&child, left - 1))
+/// The tree as text; `None` where names are not as the specification wants them.
+pub fn source(bytes: &[u8]) -> Option<String> {
+    dtoolkit::fdt::Fdt::new(bytes)
+        .ok()
+        .map(|fdt| fdt.to_string())
+}
+
+fn copy(from: &devicetree::Node<'_>, left: usize) -> DeviceTreeNode {
+    let mut node = DeviceTreeNode::new_unchecked(from.name());
+    for (name, value) in from.properties() {
+        node.add_property(DeviceTreeProperty::new_unchecked(name, value));
     }
-    Fdt::new(bytes).is_ok_and(|fdt| deep(&fdt.root(), MAX_DEPTH))
+    if left > 0 {
+        for child in from.children() {
+            node.add_child(copy(&child, left - 1));
+        }
+    }
+    node
 }
 
 pub fn bytes<'a>(node: &'a DeviceTreeNode, name: &str) -> Option<&'a [u8]> {

@@ -5,9 +5,12 @@ pub const KIB: u64 = 1 << 10;
 pub const MIB: u64 = 1 << 20;
 pub const GIB: u64 = 1 << 30;
 
-/// Bytes of "512 MiB", "512M", "1.5 GiB" or "4096".
+/// Bytes of "512 MiB", "512M", "1.5 GiB", "4096" or "0x1000".
 pub fn parse_size(text: &str) -> Option<u64> {
     let text = text.trim();
+    if text.starts_with("0x") {
+        return parse_number(text);
+    }
     let digits = text
         .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))
         .unwrap_or(text.len());

@@ -115,7 +115,16 @@ pub fn dtb(arguments: &DtbArgs, output: Output) -> Result<()> {
                 size(plan.dtb.len() as u64)
             ));
         }
-        None => output.text(&plan::tree::parse(&plan.dtb)?.to_string()),
+        None => match plan::tree::source(&plan.dtb) {
+            Some(source) => output.text(&source),
+            None => {
+                return Err(Failure::refused(
+                    "show the tree as text",
+                    "a name copied from the board's is out of the specification",
+                )
+                .advise("write it with -o and read it with dtc"));
+            }
+        },
     }
     Ok(())
 }

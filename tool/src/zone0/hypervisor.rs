@@ -7,12 +7,29 @@ use abi::status::{LogHeader, ZoneStatus};
 use abi::{Function, ZoneDescriptor};
 use backend::driver::{CallError, Driver};
 use plan::Inventory;
+use std::time::{Duration, Instant};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 type Result<T> = std::result::Result<T, CallError>;
 
 /// Longest buffer of one call.
 const CHUNK: usize = abi::hypercall::MAX_BUFFER as usize;
+
+/// How long another one's change may keep ours waiting: a zone is scrubbed meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks again while another command is being done.
+fn patiently<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match call() {
+            Err(CallError::Refused(abi::Error::Busy)) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(2))
+            }
+            answer => return answer,
+        }
+    }
+}
 
 /// The kernel, reached through the driver.
 pub struct Hypervisor(pub Driver);
@@ -22,8 +39,20 @@ impl Hypervisor {
         Driver::open().map(Self)
     }
 
+    fn call(&self, function: Function, arguments: &[u64]) -> Result<u64> {
+        patiently(|| self.0.call(function, arguments))
+    }
+
+    fn call_to(&self, function: Function, arguments: &[u64], bytes: &[u8]) -> Result<u64> {
+        patiently(|| self.0.call_to(function, arguments, bytes))
+    }
+
+    fn call_from(&self, function: Function, arguments: &[u64], bytes: &mut [u8]) -> Result<u64> {
+        patiently(|| self.0.call_from(function, arguments, bytes))
+    }
+
     pub fn version(&self) -> Result<u64> {
-        self.0.call(Function::Version, &[])
+        self.call(Function::Version, &[])
     }
 
     /// All entries of one kind, as many calls as it takes.
@@ -33,8 +62,7 @@ impl Hypervisor {
         loop {
             let mut buffer = vec![0; fit * size_of::<T>()];
             let count =
-                self.0
-                    .call_from(Function::Inventory, &[kind, all.len() as u64], &mut buffer)?
+                self.call_from(Function::Inventory, &[kind, all.len() as u64], &mut buffer)?
                     as usize;
             let read = buffer
                 .chunks_exact(size_of::<T>())
@@ -48,8 +76,10 @@ impl Hypervisor {
     }
 
     pub fn machine(&self) -> Result<inventory::Machine> {
-        self.0
-            .read(Function::Inventory, &[inventory::kind::MACHINE, 0])
+        patiently(|| {
+            self.0
+                .read(Function::Inventory, &[inventory::kind::MACHINE, 0])
+        })
     }
 
     pub fn inventory(&self) -> Result<Inventory> {
@@ -63,7 +93,7 @@ impl Hypervisor {
     }
 
     pub fn firmware_tree(&self) -> Result<Vec<u8>> {
-        self.in_chunks(|offset, buffer| self.0.call_from(Function::FirmwareTree, &[offset], buffer))
+        self.in_chunks(|offset, buffer| self.call_from(Function::FirmwareTree, &[offset], buffer))
     }
 
     /// Reads until less than a whole buffer comes.
@@ -80,9 +110,7 @@ impl Hypervisor {
     }
 
     pub fn create(&self, descriptor: &ZoneDescriptor) -> Result<u32> {
-        Ok(self
-            .0
-            .call_to(Function::ZoneCreate, &[], descriptor.as_bytes())? as u32)
+        Ok(self.call_to(Function::ZoneCreate, &[], descriptor.as_bytes())? as u32)
     }
 
     /// Copies into a zone; `progress` is told how many bytes are done.
@@ -95,8 +123,7 @@ impl Hypervisor {
     ) -> Result<()> {
         let mut at = guest;
         for chunk in bytes.chunks(CHUNK) {
-            self.0
-                .call_to(Function::ZoneWrite, &[zone.into(), at], chunk)?;
+            self.call_to(Function::ZoneWrite, &[zone.into(), at], chunk)?;
             at += chunk.len() as u64;
             progress(chunk.len() as u64);
         }
@@ -105,13 +132,12 @@ impl Hypervisor {
 
     /// `ZoneStart` to `ZoneDestroy`.
     pub fn change(&self, function: Function, zone: u32) -> Result<()> {
-        self.0.call(function, &[zone.into()]).map(drop)
+        self.call(function, &[zone.into()]).map(drop)
     }
 
     pub fn status(&self, zone: u32) -> Result<ZoneStatus> {
         let mut bytes = [0; size_of::<ZoneStatus>()];
-        self.0
-            .call_from(Function::ZoneStatus, &[zone.into()], &mut bytes)?;
+        self.call_from(Function::ZoneStatus, &[zone.into()], &mut bytes)?;
         Ok(zerocopy::transmute!(bytes))
     }
 
@@ -129,8 +155,7 @@ impl Hypervisor {
     }
 
     pub fn keep(&self, zone: u32, text: &[u8]) -> Result<()> {
-        self.0
-            .call_to(Function::KeptWrite, &[zone.into(), 0], text)
+        self.call_to(Function::KeptWrite, &[zone.into(), 0], text)
             .map(drop)
     }
 
@@ -139,21 +164,22 @@ impl Hypervisor {
             return Ok(Vec::new());
         }
         let mut bytes = vec![0; (status.kept.min(abi::hypercall::KEPT_SIZE)) as usize];
-        let count = self
-            .0
-            .call_from(Function::KeptRead, &[status.zone.into(), 0], &mut bytes)?
-            as usize;
+        let count =
+            self.call_from(Function::KeptRead, &[status.zone.into(), 0], &mut bytes)? as usize;
         bytes.truncate(count);
+        // The kernel keeps a page-sized text; what was not written is zero.
+        let end = bytes
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |at| at + 1);
+        bytes.truncate(end);
         Ok(bytes)
     }
 
     /// `None` beyond the last processor.
     pub fn counters(&self, cpu: usize) -> Result<Option<CpuCounters>> {
         let mut bytes = [0; size_of::<CpuCounters>()];
-        match self
-            .0
-            .call_from(Function::Counters, &[cpu as u64], &mut bytes)
-        {
+        match self.call_from(Function::Counters, &[cpu as u64], &mut bytes) {
             Ok(_) => Ok(Some(zerocopy::transmute!(bytes))),
             Err(CallError::Refused(abi::Error::InvalidArgument | abi::Error::OutOfRange)) => {
                 Ok(None)
@@ -165,9 +191,7 @@ impl Hypervisor {
     /// Log text from `position` on, and the position after it.
     pub fn log(&self, position: u64) -> Result<(LogHeader, Vec<u8>)> {
         let mut buffer = vec![0; CHUNK];
-        let count = self
-            .0
-            .call_from(Function::LogRead, &[position], &mut buffer)? as usize;
+        let count = self.call_from(Function::LogRead, &[position], &mut buffer)? as usize;
         let (header, text) =
             LogHeader::read_from_prefix(&buffer).map_err(|_| CallError::Unknown(0))?;
         // Whether the count has the header in it is told by `end`.
@@ -181,10 +205,8 @@ impl Hypervisor {
 
     pub fn trace(&self, cpu: usize, position: u64) -> Result<(LogHeader, Vec<TraceEntry>)> {
         let mut buffer = vec![0; CHUNK];
-        let count = self
-            .0
-            .call_from(Function::TraceRead, &[cpu as u64, position], &mut buffer)?
-            as usize;
+        let count =
+            self.call_from(Function::TraceRead, &[cpu as u64, position], &mut buffer)? as usize;
         let (header, rest) =
             LogHeader::read_from_prefix(&buffer).map_err(|_| CallError::Unknown(0))?;
         let entries = rest
