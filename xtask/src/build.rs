@@ -30,29 +30,60 @@ pub struct Images {
     pub zones: PathBuf,
 }
 
+/// Whether the kernel knows the architecture.
+pub fn has_port(arch: Arch) -> bool {
+    paths::repository()
+        .join("kernel/src/arch")
+        .join(arch.name())
+        .exists()
+}
+
 pub fn run(arch: Arch) -> Result<Images> {
     host::setup(&[arch])?;
     fs::create_dir_all(paths::images(arch))?;
     let repository = paths::repository();
     let has = |path: &str| repository.join(path).exists();
-    let hvisor = if has(&format!("kernel/src/arch/{arch}")) {
+    let hvisor = if has_port(arch) {
         Some(step(&format!("kernel {arch}"), |_| cargo::kernel(arch))?)
     } else {
         None
     };
     let mut files = Vec::new();
     if has("driver/Kbuild") {
-        files.push((step(&format!("driver {arch}"), |_| driver::build(arch))?, "lib/hvisor.ko"));
+        files.push((
+            step(&format!("driver {arch}"), |_| driver::build(arch))?,
+            "lib/hvisor.ko",
+        ));
     }
     if has("tool/Cargo.toml") {
-        files.push((step(&format!("tool {arch}"), |_| cargo::linux_program(arch, "tool", "hvisor"))?, "bin/hvisor"));
+        files.push((
+            step(&format!("tool {arch}"), |_| {
+                cargo::linux_program(arch, "tool", "hvisor")
+            })?,
+            "bin/hvisor",
+        ));
     }
     step(&format!("images {arch}"), |_| {
-        let zone0_initrd = Initrd { name: "zone0", modules: initrd::ZONE0_MODULES, files: &files }.build(arch)?;
-        let linux_initrd = Initrd { name: "linux", modules: initrd::LINUX_MODULES, files: &[] }.build(arch)?;
+        let zone0_initrd = Initrd {
+            name: "zone0",
+            modules: initrd::ZONE0_MODULES,
+            files: &files,
+        }
+        .build(arch)?;
+        let linux_initrd = Initrd {
+            name: "linux",
+            modules: initrd::LINUX_MODULES,
+            files: &[],
+        }
+        .build(arch)?;
         let zones = disk::build(arch, &[&linux_initrd])?;
         let kernel = paths::images(arch).join("vmlinuz");
         initrd::write(&kernel, &fs::read(linux::setup(arch)?.kernel)?)?;
-        Ok(Images { hvisor, kernel, zone0_initrd, zones })
+        Ok(Images {
+            hvisor,
+            kernel,
+            zone0_initrd,
+            zones,
+        })
     })
 }

@@ -28,14 +28,21 @@ pub fn bytes(command: &mut Command) -> Result<Vec<u8>> {
         let stderr = String::from_utf8_lossy(&output.stderr);
         let lines: Vec<&str> = stdout.lines().chain(stderr.lines()).collect();
         let shown = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
-        bail!("{} failed ({}):\n{}", line(command), output.status, shown.join("\n"));
+        bail!(
+            "{} failed ({}):\n{}",
+            line(command),
+            output.status,
+            shown.join("\n")
+        );
     }
     Ok(output.stdout)
 }
 
 /// Runs on the user's terminal.
 pub fn show(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("{} does not start", name(command)))?;
+    let status = command
+        .status()
+        .with_context(|| format!("{} does not start", name(command)))?;
     if !status.success() {
         bail!("{} failed ({status})", line(command));
     }

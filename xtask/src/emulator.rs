@@ -28,31 +28,71 @@ pub struct Options {
 }
 
 /// The command line up to the serial port, which is the caller's.
-pub fn command(machine: &Machine, images: &Images, options: &Options, scratch: &Path) -> Result<Command> {
+pub fn command(
+    machine: &Machine,
+    images: &Images,
+    options: &Options,
+    scratch: &Path,
+) -> Result<Command> {
     let mut command = qemu::setup()?.command(machine.arch)?;
     command.args(machine.qemu);
-    command.args(["-smp", &machine.cpus.to_string(), "-m", &machine.memory.to_string()]);
-    command.args(["-display", "none", "-monitor", "none", "-nodefaults", "-no-reboot"]);
+    command.args([
+        "-smp",
+        &machine.cpus.to_string(),
+        "-m",
+        &machine.memory.to_string(),
+    ]);
+    command.args([
+        "-display",
+        "none",
+        "-monitor",
+        "none",
+        "-nodefaults",
+        "-no-reboot",
+    ]);
     if let Some(path) = machine.device_tree {
-        command.arg("-dtb").arg(extras::device_trees(machine.arch)?.join(path));
+        command
+            .arg("-dtb")
+            .arg(extras::device_trees(machine.arch)?.join(path));
     }
     if let Some(device) = machine.disk {
-        let snapshot = if options.discard_writes { ",snapshot=on" } else { "" };
+        let snapshot = if options.discard_writes {
+            ",snapshot=on"
+        } else {
+            ""
+        };
         command.args(["-global", "virtio-mmio.force-legacy=false"]);
-        command.args(["-drive", &format!("file={},format=raw,if=none,id=zones{snapshot}", images.zones.display())]);
+        command.args([
+            "-drive",
+            &format!(
+                "file={},format=raw,if=none,id=zones{snapshot}",
+                images.zones.display()
+            ),
+        ]);
         command.args(["-device", &format!("{device},drive=zones")]);
     }
     let command_line = command_line(machine);
     if options.bare {
-        command.arg("-kernel").arg(&images.kernel).arg("-initrd").arg(&images.zone0_initrd);
+        command
+            .arg("-kernel")
+            .arg(&images.kernel)
+            .arg("-initrd")
+            .arg(&images.zone0_initrd);
         command.arg("-append").arg(command_line);
         return Ok(command);
     }
     let Some(hvisor) = &images.hvisor else {
-        bail!("there is no hvisor for {} yet; --bare starts Linux without it", machine.arch);
+        bail!(
+            "there is no hvisor for {} yet; --bare starts Linux without it",
+            machine.arch
+        );
     };
     let bundle = write_bundle(images, options, &command_line, scratch)?;
-    command.arg("-kernel").arg(hvisor).arg("-initrd").arg(bundle);
+    command
+        .arg("-kernel")
+        .arg(hvisor)
+        .arg("-initrd")
+        .arg(bundle);
     Ok(command)
 }
 
@@ -68,7 +108,12 @@ pub fn command_line(machine: &Machine) -> String {
     format!("console={} {QUICK}", machine.console)
 }
 
-fn write_bundle(images: &Images, options: &Options, command_line: &str, scratch: &Path) -> Result<PathBuf> {
+fn write_bundle(
+    images: &Images,
+    options: &Options,
+    command_line: &str,
+    scratch: &Path,
+) -> Result<PathBuf> {
     let bytes = bundle::pack(&Zone0Images {
         cpus: options.zone0_cpus,
         memory: u64::from(options.zone0_memory) << 20,

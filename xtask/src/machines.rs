@@ -29,7 +29,12 @@ const VIRT_AARCH64: Machine = Machine {
     arch: Arch::Aarch64,
     name: "virt",
     about: "QEMU's machine with GICv3 and ITS",
-    qemu: &["-M", "virt,virtualization=on,gic-version=3", "-cpu", "cortex-a72"],
+    qemu: &[
+        "-M",
+        "virt,virtualization=on,gic-version=3",
+        "-cpu",
+        "cortex-a72",
+    ],
     cpus: 4,
     memory: 2048,
     console: "ttyAMA0",
@@ -52,13 +57,23 @@ pub const MACHINES: &[Machine] = &[
     Machine {
         name: "virt-gicv2",
         about: "QEMU's machine with GICv2",
-        qemu: &["-M", "virt,virtualization=on,gic-version=2", "-cpu", "cortex-a72"],
+        qemu: &[
+            "-M",
+            "virt,virtualization=on,gic-version=2",
+            "-cpu",
+            "cortex-a72",
+        ],
         ..VIRT_AARCH64
     },
     Machine {
         name: "virt-smmu",
         about: "QEMU's machine with GICv3, ITS and SMMUv3",
-        qemu: &["-M", "virt,virtualization=on,gic-version=3,its=on,iommu=smmuv3", "-cpu", "cortex-a72"],
+        qemu: &[
+            "-M",
+            "virt,virtualization=on,gic-version=3,its=on,iommu=smmuv3",
+            "-cpu",
+            "cortex-a72",
+        ],
         ..VIRT_AARCH64
     },
     Machine {
@@ -102,7 +117,12 @@ pub const MACHINES: &[Machine] = &[
     Machine {
         name: "virt-sv39",
         about: "QEMU's machine with AIA and Sv39x4 only",
-        qemu: &["-M", "virt,aia=aplic-imsic,aia-guests=3", "-cpu", "rva23s64"],
+        qemu: &[
+            "-M",
+            "virt,aia=aplic-imsic,aia-guests=3",
+            "-cpu",
+            "rva23s64",
+        ],
         ..VIRT_RISCV64
     },
 ];
@@ -110,8 +130,16 @@ pub const MACHINES: &[Machine] = &[
 /// The machine called `name`, or the architecture's first.
 pub fn find(arch: Arch, name: Option<&str>) -> Result<&'static Machine> {
     let machines = || MACHINES.iter().filter(move |machine| machine.arch == arch);
-    machines().find(|machine| name.is_none_or(|name| machine.name == name)).ok_or_else(|| {
-        let list: Vec<String> = machines().map(|machine| format!("  {}: {}", machine.name, machine.about)).collect();
-        anyhow!("there is no machine {} for {arch}; there are:\n{}", name.unwrap_or_default(), list.join("\n"))
-    })
+    machines()
+        .find(|machine| name.is_none_or(|name| machine.name == name))
+        .ok_or_else(|| {
+            let list: Vec<String> = machines()
+                .map(|machine| format!("  {}: {}", machine.name, machine.about))
+                .collect();
+            anyhow!(
+                "there is no machine {} for {arch}; there are:\n{}",
+                name.unwrap_or_default(),
+                list.join("\n")
+            )
+        })
 }

@@ -5,16 +5,18 @@ mod arch;
 mod build;
 mod command;
 mod emulator;
+mod lint;
 mod machines;
 mod paths;
 mod progress;
 mod run;
 mod setup;
+mod test;
 
 use anyhow::Result;
 use arch::{Arch, Archs};
-use emulator::Options;
 use clap::{Args, Parser, Subcommand};
+use emulator::Options;
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -43,6 +45,15 @@ enum Verb {
         #[arg(long, value_enum, default_value = "aarch64")]
         arch: Arch,
     },
+    /// Set up, build and run every test
+    Test(test::Arguments),
+    /// Check format, clippy's advice, licences and lengths of files
+    Lint {
+        #[arg(long, value_enum, default_value = "all")]
+        arch: Archs,
+    },
+    /// Remove all that was fetched
+    CleanCache,
 }
 
 #[derive(Args)]
@@ -76,7 +87,14 @@ fn main() -> ExitCode {
     match dispatch() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", error.chain().map(ToString::to_string).collect::<Vec<_>>().join("\n  because: "));
+            eprintln!(
+                "error: {}",
+                error
+                    .chain()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("\n  because: ")
+            );
             ExitCode::FAILURE
         }
     }
@@ -101,6 +119,17 @@ fn dispatch() -> Result<ExitCode> {
             run::run(machine, &options, arguments.gdb, &arguments.extra)?;
         }
         Verb::Demo { arch } => run::demo(machines::find(arch, None)?)?,
+        Verb::Test(arguments) => return Ok(code(test::run(&arguments)?)),
+        Verb::Lint { arch } => return Ok(code(lint::run(&arch.list())?.failed == 0)),
+        Verb::CleanCache => setup::clean()?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn code(passed: bool) -> ExitCode {
+    if passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

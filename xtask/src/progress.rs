@@ -27,11 +27,19 @@ pub fn note(text: &str) {
 
 impl Step {
     fn begin(name: &str) -> Self {
-        let bar = if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        let bar = if stderr().is_terminal() {
+            ProgressBar::new_spinner()
+        } else {
+            ProgressBar::hidden()
+        };
         bar.set_style(spinner());
         bar.set_message(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self { bar, name: name.to_owned(), began: Instant::now() }
+        Self {
+            bar,
+            name: name.to_owned(),
+            began: Instant::now(),
+        }
     }
 
     /// From now on the step is `total` bytes long.
@@ -59,11 +67,14 @@ impl Step {
 }
 
 fn spinner() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn bytes() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {elapsed:>4} {msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ")
+    ProgressStyle::with_template(
+        "{spinner} {elapsed:>4} {msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec}",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar())
+    .progress_chars("=> ")
 }

@@ -21,7 +21,10 @@ pub fn run(machine: &Machine, options: &Options, gdb: bool, extra: &[String]) ->
     if gdb {
         qemu.args(["-s", "-S"]);
         let symbols = paths::images(machine.arch).join("hvisor.elf");
-        note(&format!("waiting for: gdb-multiarch -ex 'target remote :1234' {}", symbols.display()));
+        note(&format!(
+            "waiting for: gdb-multiarch -ex 'target remote :1234' {}",
+            symbols.display()
+        ));
     }
     qemu.args(extra);
     note("Ctrl-a x ends the emulator, Ctrl-a c switches to its monitor.");
@@ -33,6 +36,10 @@ pub fn demo(machine: &Machine) -> Result<()> {
     note("  hvisor zone start /zones/linux.toml   starts a second, isolated Linux");
     note("  hvisor console linux                  talks to it");
     note("  hvisor zone list");
-    let options = Options { zone0_cpus: ZONE0_CPUS, zone0_memory: ZONE0_MEMORY, ..Options::default() };
+    let options = Options {
+        zone0_cpus: ZONE0_CPUS,
+        zone0_memory: ZONE0_MEMORY,
+        ..Options::default()
+    };
     run(machine, &options, false, &[])
 }

@@ -13,6 +13,7 @@ use crate::arch::Arch;
 use crate::paths;
 use crate::progress::note;
 use anyhow::Result;
+use std::fs;
 
 pub fn run(archs: &[Arch]) -> Result<()> {
     host::setup(archs)?;
@@ -25,6 +26,17 @@ pub fn run(archs: &[Arch]) -> Result<()> {
         extras::busybox(arch)?;
         extras::device_trees(arch)?;
     }
-    note(&format!("all that was fetched is in {}", paths::cache().display()));
+    note(&format!(
+        "all that was fetched is in {}",
+        paths::cache().display()
+    ));
+    Ok(())
+}
+
+/// Removes what was fetched.
+pub fn clean() -> Result<()> {
+    if paths::cache().exists() {
+        fs::remove_dir_all(paths::cache())?;
+    }
     Ok(())
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The boot bundle with nothing but zone0 in it.
 
-use anyhow::{Context, Result};
 use abi::bundle::{Entry, Header, MAGIC, Zone0, entry};
+use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
 use zerocopy::IntoBytes;
@@ -17,13 +17,21 @@ pub struct Zone0Images<'a> {
 }
 
 pub fn pack(zone0: &Zone0Images) -> Result<Vec<u8>> {
-    let read = |path: &Path| fs::read(path).with_context(|| format!("{} can not be read", path.display()));
-    let settings = Zone0 { cpus: zone0.cpus, reserved: 0, memory: zone0.memory };
+    let read =
+        |path: &Path| fs::read(path).with_context(|| format!("{} can not be read", path.display()));
+    let settings = Zone0 {
+        cpus: zone0.cpus,
+        reserved: 0,
+        memory: zone0.memory,
+    };
     pack_entries(&[
         (entry::ZONE0, settings.as_bytes().to_vec()),
         (entry::ZONE0_KERNEL, read(zone0.kernel)?),
         (entry::ZONE0_INITRD, read(zone0.initrd)?),
-        (entry::ZONE0_COMMAND_LINE, zone0.command_line.as_bytes().to_vec()),
+        (
+            entry::ZONE0_COMMAND_LINE,
+            zone0.command_line.as_bytes().to_vec(),
+        ),
     ])
 }
 
@@ -34,7 +42,12 @@ fn pack_entries(payloads: &[(u32, Vec<u8>)]) -> Result<Vec<u8>> {
     for (kind, payload) in payloads {
         let offset = end.next_multiple_of(page);
         end = offset + payload.len();
-        entries.push(Entry { kind: *kind, reserved: 0, offset: offset as u64, length: payload.len() as u64 });
+        entries.push(Entry {
+            kind: *kind,
+            reserved: 0,
+            offset: offset as u64,
+            length: payload.len() as u64,
+        });
     }
     let header = Header {
         magic: MAGIC,
@@ -43,7 +56,11 @@ fn pack_entries(payloads: &[(u32, Vec<u8>)]) -> Result<Vec<u8>> {
         length: end as u64,
     };
     let mut bytes = header.as_bytes().to_vec();
-    bytes.extend(entries.iter().flat_map(|entry| entry.as_bytes().iter().copied()));
+    bytes.extend(
+        entries
+            .iter()
+            .flat_map(|entry| entry.as_bytes().iter().copied()),
+    );
     for (_, payload) in payloads {
         bytes.resize(bytes.len().next_multiple_of(page), 0);
         bytes.extend_from_slice(payload);
@@ -58,7 +75,10 @@ mod tests {
 
     #[test]
     fn the_kernel_finds_what_was_packed() {
-        let payloads = [(entry::ZONE0_KERNEL, vec![1; 5000]), (entry::PAYLOAD, vec![2; 3])];
+        let payloads = [
+            (entry::ZONE0_KERNEL, vec![1; 5000]),
+            (entry::PAYLOAD, vec![2; 3]),
+        ];
         let bytes = pack_entries(&payloads).unwrap();
         let bundle = Bundle::parse(&bytes).unwrap();
         assert_eq!(bundle.len(), 2);

@@ -20,11 +20,22 @@ pub fn kernel(arch: Arch) -> Result<PathBuf> {
 pub fn bare_metal(arch: Arch, package: &str, program: &str) -> Result<PathBuf> {
     command::run(
         rust::cargo()?
-            .args(["build", "--profile", "kernel", "-Z", "build-std=core", "--package", package])
+            .args([
+                "build",
+                "--profile",
+                "kernel",
+                "-Z",
+                "build-std=core",
+                "--package",
+                package,
+            ])
             .args(["--target", arch.bare_target()])
             .current_dir(paths::repository()),
     )?;
-    let elf = paths::target().join(arch.bare_target()).join("kernel").join(program);
+    let elf = paths::target()
+        .join(arch.bare_target())
+        .join("kernel")
+        .join(program);
     let bytes = fs::read(&elf).with_context(|| format!("{} is missing", elf.display()))?;
     let image = paths::images(arch).join(format!("{program}.bin"));
     write(&image, &flatten(&bytes)?)?;
@@ -38,14 +49,30 @@ pub fn linux_program(arch: Arch, package: &str, program: &str) -> Result<PathBuf
     let variable = target.to_uppercase().replace('-', "_");
     command::run(
         rust::cargo()?
-            .args(["build", "--release", "-Z", "build-std=std,panic_abort", "--package", package])
+            .args([
+                "build",
+                "--release",
+                "-Z",
+                "build-std=std,panic_abort",
+                "--package",
+                package,
+            ])
             .args(["--target", target])
-            .env(format!("CARGO_TARGET_{variable}_LINKER"), format!("{}-gcc", arch.gnu()))
-            .env(format!("CARGO_TARGET_{variable}_RUSTFLAGS"), "-C target-feature=+crt-static -C strip=symbols")
+            .env(
+                format!("CARGO_TARGET_{variable}_LINKER"),
+                format!("{}-gcc", arch.gnu()),
+            )
+            .env(
+                format!("CARGO_TARGET_{variable}_RUSTFLAGS"),
+                "-C target-feature=+crt-static -C strip=symbols",
+            )
             .current_dir(paths::repository()),
     )?;
     let built = paths::target().join(target).join("release").join(program);
     let image = paths::images(arch).join(program);
-    write(&image, &fs::read(&built).with_context(|| format!("{} is missing", built.display()))?)?;
+    write(
+        &image,
+        &fs::read(&built).with_context(|| format!("{} is missing", built.display()))?,
+    )?;
     Ok(image)
 }

@@ -57,7 +57,11 @@ impl Archive {
                 self.directory(&inside)?;
                 self.subtree(&path, &format!("{inside}/"))?;
             } else {
-                self.file(&inside, data.permissions().mode() & 0o777, &fs::read(&path)?)?;
+                self.file(
+                    &inside,
+                    data.permissions().mode() & 0o777,
+                    &fs::read(&path)?,
+                )?;
             }
         }
         Ok(())
@@ -76,10 +80,25 @@ impl Archive {
         self.entries += 1;
         let links = if mode & DIRECTORY == DIRECTORY { 2 } else { 1 };
         let name_size = u32::try_from(path.len() + 1)?;
-        let fields = [self.entries, mode, 0, 0, links, 0, size, 0, 0, device.0, device.1, name_size, 0];
+        let fields = [
+            self.entries,
+            mode,
+            0,
+            0,
+            links,
+            0,
+            size,
+            0,
+            0,
+            device.0,
+            device.1,
+            name_size,
+            0,
+        ];
         self.bytes.extend_from_slice(b"070701");
         for field in fields {
-            self.bytes.extend_from_slice(format!("{field:08x}").as_bytes());
+            self.bytes
+                .extend_from_slice(format!("{field:08x}").as_bytes());
         }
         self.bytes.extend_from_slice(path.as_bytes());
         self.bytes.push(0);
@@ -109,7 +128,10 @@ mod tests {
         // The size is the seventh field.
         assert_eq!(&bytes[116 + 6 + 6 * 8..][..8], b"00000005");
         assert_eq!(&bytes[116 + 110..][..9], b"etc/name\0");
-        assert_eq!(&bytes[(116usize + 110 + 9).next_multiple_of(4)..][..5], b"zone0");
+        assert_eq!(
+            &bytes[(116usize + 110 + 9).next_multiple_of(4)..][..5],
+            b"zone0"
+        );
         assert_eq!(bytes.len() % 4, 0);
     }
 }

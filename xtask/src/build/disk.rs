@@ -42,7 +42,16 @@ fn make_ext4(path: &Path, size: u64, from: Option<&Path>) -> Result<()> {
     }
     File::create(path)?.set_len(size)?;
     let mut command = Command::new(mke2fs);
-    command.args(["-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1,nodiscard"]);
+    command.args([
+        "-q",
+        "-F",
+        "-t",
+        "ext4",
+        "-m",
+        "0",
+        "-E",
+        "lazy_itable_init=1,nodiscard",
+    ]);
     if let Some(from) = from {
         command.arg("-d").arg(from);
     }
@@ -50,5 +59,7 @@ fn make_ext4(path: &Path, size: u64, from: Option<&Path>) -> Result<()> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::copy(from, to).map(drop).with_context(|| format!("{} can not be copied", from.display()))
+    fs::copy(from, to)
+        .map(drop)
+        .with_context(|| format!("{} can not be copied", from.display()))
 }

@@ -10,7 +10,11 @@ use object::{Endianness, elf};
 pub fn flatten(program: &[u8]) -> Result<Vec<u8>> {
     let file = ElfFile64::<Endianness>::parse(program).context("not an ELF program of 64 bits")?;
     let endian = file.endian();
-    let segments = || file.elf_program_headers().iter().filter(|header| header.p_type(endian) == elf::PT_LOAD);
+    let segments = || {
+        file.elf_program_headers()
+            .iter()
+            .filter(|header| header.p_type(endian) == elf::PT_LOAD)
+    };
     let Some(base) = segments().map(|header| header.p_paddr(endian)).min() else {
         bail!("the program has nothing to load");
     };

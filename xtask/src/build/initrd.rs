@@ -23,14 +23,34 @@ pub struct Initrd<'a> {
 /// ext4 asks for it by the name of its algorithm; later kernels have it built in.
 const CRC32C: &str = "?crc32c_generic";
 
-pub const ZONE0_MODULES: &[&str] = &["virtio_mmio", "virtio_blk", "virtio_net", "ext4", CRC32C, "tun", "bridge"];
+pub const ZONE0_MODULES: &[&str] = &[
+    "virtio_mmio",
+    "virtio_blk",
+    "virtio_net",
+    "ext4",
+    CRC32C,
+    "tun",
+    "bridge",
+];
 pub const LINUX_MODULES: &[&str] = &["virtio_mmio", "virtio_blk", "virtio_net", "ext4", CRC32C];
 
 impl Initrd<'_> {
     pub fn build(&self, arch: Arch) -> Result<PathBuf> {
         let kernel = linux::setup(arch)?;
         let mut archive = Archive::default();
-        for directory in ["bin", "dev", "etc", "proc", "sys", "tmp", "run", "root", "mnt", "lib", "lib/modules"] {
+        for directory in [
+            "bin",
+            "dev",
+            "etc",
+            "proc",
+            "sys",
+            "tmp",
+            "run",
+            "root",
+            "mnt",
+            "lib",
+            "lib/modules",
+        ] {
             archive.directory(directory)?;
         }
         archive.device("dev/console", (5, 1))?;
@@ -40,13 +60,21 @@ impl Initrd<'_> {
         archive.link("sbin", "bin")?;
         let mut order = String::new();
         for module in modules::closure(&kernel.modules, self.modules)? {
-            archive.file(&format!("lib/modules/{}.ko", module.name), 0o644, &module.bytes()?)?;
+            archive.file(
+                &format!("lib/modules/{}.ko", module.name),
+                0o644,
+                &module.bytes()?,
+            )?;
             order.push_str(&module.name);
             order.push('\n');
         }
         archive.file("lib/modules/order", 0o644, order.as_bytes())?;
         for (from, to) in self.files {
-            archive.file(to, 0o755, &fs::read(from).with_context(|| format!("{} is missing", from.display()))?)?;
+            archive.file(
+                to,
+                0o755,
+                &fs::read(from).with_context(|| format!("{} is missing", from.display()))?,
+            )?;
         }
         let rootfs = paths::repository().join("rootfs");
         archive.tree(&rootfs.join("common"))?;

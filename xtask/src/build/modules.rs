@@ -21,15 +21,28 @@ pub fn closure(directory: &Path, wanted: &[&str]) -> Result<Vec<Module>> {
     let builtin = fs::read_to_string(directory.join("modules.builtin"))?;
     let mut dependencies = HashMap::new();
     for line in text.lines() {
-        let Some((path, rest)) = line.split_once(':') else { continue };
-        dependencies.insert(name(path), (path, rest.split_whitespace().map(name).collect::<Vec<_>>()));
+        let Some((path, rest)) = line.split_once(':') else {
+            continue;
+        };
+        dependencies.insert(
+            name(path),
+            (path, rest.split_whitespace().map(name).collect::<Vec<_>>()),
+        );
     }
     let builtin: Vec<String> = builtin.lines().map(name).collect();
     let mut order = Vec::new();
     for module in wanted {
-        let (module, optional) = module.strip_prefix('?').map_or((*module, false), |module| (module, true));
-        if !optional && !dependencies.contains_key(module) && !builtin.iter().any(|name| name == module) {
-            bail!("this kernel has no module {module}: {}", directory.display());
+        let (module, optional) = module
+            .strip_prefix('?')
+            .map_or((*module, false), |module| (module, true));
+        if !optional
+            && !dependencies.contains_key(module)
+            && !builtin.iter().any(|name| name == module)
+        {
+            bail!(
+                "this kernel has no module {module}: {}",
+                directory.display()
+            );
         }
         visit(module, &dependencies, &mut order);
     }
@@ -42,7 +55,11 @@ pub fn closure(directory: &Path, wanted: &[&str]) -> Result<Vec<Module>> {
         .collect())
 }
 
-fn visit(module: &str, dependencies: &HashMap<String, (&str, Vec<String>)>, order: &mut Vec<String>) {
+fn visit(
+    module: &str,
+    dependencies: &HashMap<String, (&str, Vec<String>)>,
+    order: &mut Vec<String>,
+) {
     if order.iter().any(|name| name == module) {
         return;
     }
@@ -57,8 +74,16 @@ fn visit(module: &str, dependencies: &HashMap<String, (&str, Vec<String>)>, orde
 impl Module {
     /// The module, uncompressed.
     pub fn bytes(&self) -> Result<Vec<u8>> {
-        if self.path.extension().is_some_and(|extension| extension == "xz") {
-            return command::bytes(Command::new("xz").args(["--decompress", "--stdout"]).arg(&self.path));
+        if self
+            .path
+            .extension()
+            .is_some_and(|extension| extension == "xz")
+        {
+            return command::bytes(
+                Command::new("xz")
+                    .args(["--decompress", "--stdout"])
+                    .arg(&self.path),
+            );
         }
         fs::read(&self.path).with_context(|| format!("{} can not be read", self.path.display()))
     }

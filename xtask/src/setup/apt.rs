@@ -34,7 +34,9 @@ impl Apt {
     /// by itself, for a mirror may be out of step with itself in one of them.
     pub fn open(suite: &str, architecture: &str) -> Result<Self> {
         if paths::find_program("apt-get").is_none() {
-            bail!("this machine has no apt-get; setting up by itself needs Debian or a relative of it");
+            bail!(
+                "this machine has no apt-get; setting up by itself needs Debian or a relative of it"
+            );
         }
         let name = format!("{suite}-{architecture}");
         let root = paths::cache().join("apt").join(&name);
@@ -51,7 +53,12 @@ impl Apt {
         fs::write(root.join("status"), "")?;
         let configuration = root.join("apt.conf");
         fs::write(&configuration, configuration_text(&root, architecture))?;
-        let apt = Self { suite: suite.to_owned(), name: name.clone(), configuration, packages };
+        let apt = Self {
+            suite: suite.to_owned(),
+            name: name.clone(),
+            configuration,
+            packages,
+        };
         let mut fetched = FETCHED.lock().unwrap_or_else(PoisonError::into_inner);
         if !fetched.contains(&name) {
             command::run(apt.command("apt-get").args(["--quiet=2", "update"]))
@@ -63,7 +70,12 @@ impl Apt {
 
     /// Does `work` with the first of `suites` where it succeeds; `into` is
     /// emptied between tries.
-    pub fn first(suites: &[&str], architecture: &str, into: &Path, work: impl Fn(&Self) -> Result<()>) -> Result<()> {
+    pub fn first(
+        suites: &[&str],
+        architecture: &str,
+        into: &Path,
+        work: impl Fn(&Self) -> Result<()>,
+    ) -> Result<()> {
         let mut failures = Vec::new();
         for suite in suites {
             match Self::open(suite, architecture).and_then(|apt| work(&apt)) {
@@ -73,7 +85,11 @@ impl Apt {
             fs::remove_dir_all(into)?;
             fs::create_dir_all(into)?;
         }
-        bail!("tried {} of Debian's suites:\n{}", suites.len(), failures.join("\n"))
+        bail!(
+            "tried {} of Debian's suites:\n{}",
+            suites.len(),
+            failures.join("\n")
+        )
     }
 
     pub fn suite(&self) -> &str {
@@ -82,7 +98,11 @@ impl Apt {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.arg("-c").arg(&self.configuration).env("LC_ALL", "C").env("DEBIAN_FRONTEND", "noninteractive");
+        command
+            .arg("-c")
+            .arg(&self.configuration)
+            .env("LC_ALL", "C")
+            .env("DEBIAN_FRONTEND", "noninteractive");
         command
     }
 
@@ -114,28 +134,45 @@ impl Apt {
 
     /// Those of `packages` that the suite has.
     pub fn known<'a>(&self, packages: &[&'a str]) -> Result<Vec<&'a str>> {
-        let text = command::output(self.command("apt-cache").args(["show", "--no-all-versions"]).args(packages))
-            .or_else(|_| command::output(self.command("apt-cache").arg("pkgnames")))?;
+        let text = command::output(
+            self.command("apt-cache")
+                .args(["show", "--no-all-versions"])
+                .args(packages),
+        )
+        .or_else(|_| command::output(self.command("apt-cache").arg("pkgnames")))?;
         let names: Vec<&str> = text
             .lines()
             .map(|line| line.strip_prefix("Package: ").unwrap_or(line))
             .collect();
-        Ok(packages.iter().copied().filter(|package| names.contains(package)).collect())
+        Ok(packages
+            .iter()
+            .copied()
+            .filter(|package| names.contains(package))
+            .collect())
     }
 
     /// Downloads `packages` (`NAME[=VERSION]`) and unpacks them below `into`.
     pub fn unpack(&self, step: &Step, packages: &[String], into: &Path) -> Result<()> {
         for archive in self.download(step, packages)? {
             step.doing(&format!("unpacking {}", file_name(&archive)));
-            command::run(Command::new("dpkg-deb").arg("--extract").arg(&archive).arg(into))?;
+            command::run(
+                Command::new("dpkg-deb")
+                    .arg("--extract")
+                    .arg(&archive)
+                    .arg(into),
+            )?;
             fs::remove_file(&archive)?;
         }
         Ok(())
     }
 
     fn download(&self, step: &Step, packages: &[String]) -> Result<Vec<PathBuf>> {
-        let text = command::output(self.command("apt-get").args(["download", "--print-uris"]).args(packages))
-            .with_context(|| format!("{} does not have all of {}", self.name, packages.join(", ")))?;
+        let text = command::output(
+            self.command("apt-get")
+                .args(["download", "--print-uris"])
+                .args(packages),
+        )
+        .with_context(|| format!("{} does not have all of {}", self.name, packages.join(", ")))?;
         // Lines are: 'URI' NAME SIZE HASH
         let mut archives = Vec::new();
         let mut total = 0;
@@ -160,15 +197,26 @@ impl Apt {
             if let Some(status) = child.try_wait()? {
                 break status;
             }
-            step.at(archives.iter().filter_map(|archive| fs::metadata(archive).ok()).map(|data| data.len()).sum());
+            step.at(archives
+                .iter()
+                .filter_map(|archive| fs::metadata(archive).ok())
+                .map(|data| data.len())
+                .sum());
             thread::sleep(Duration::from_millis(100));
         };
         if !status.success() {
-            bail!("these packages of {} could not be downloaded: {}", self.name, packages.join(", "));
+            bail!(
+                "these packages of {} could not be downloaded: {}",
+                self.name,
+                packages.join(", ")
+            );
         }
         for archive in &archives {
             if !archive.is_file() {
-                bail!("apt-get reported success, but left no {}", archive.display());
+                bail!(
+                    "apt-get reported success, but left no {}",
+                    archive.display()
+                );
             }
         }
         Ok(archives)
@@ -177,7 +225,11 @@ impl Apt {
 
 /// Debian's name of the machine we run on.
 pub fn host_architecture() -> Result<String> {
-    Ok(command::output(Command::new("dpkg").arg("--print-architecture"))?.trim().to_owned())
+    Ok(
+        command::output(Command::new("dpkg").arg("--print-architecture"))?
+            .trim()
+            .to_owned(),
+    )
 }
 
 /// The archive from which this machine's own apt has its main suite.
@@ -222,5 +274,8 @@ fn configuration_text(root: &Path, architecture: &str) -> String {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }

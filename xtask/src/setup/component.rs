@@ -13,7 +13,11 @@ const STAMP: &str = ".stamp";
 
 /// Returns the component's directory; `make` fills a new one unless it is
 /// there already, made from the same `recipe`.
-pub fn component(name: &str, recipe: &str, make: impl FnOnce(&Step, &Path) -> Result<()>) -> Result<PathBuf> {
+pub fn component(
+    name: &str,
+    recipe: &str,
+    make: impl FnOnce(&Step, &Path) -> Result<()>,
+) -> Result<PathBuf> {
     let directory = paths::cache().join(name);
     let stamp = format!("{:x}\n", Sha256::digest(recipe.as_bytes()));
     let is_current = || fs::read_to_string(directory.join(STAMP)).is_ok_and(|found| found == stamp);
@@ -43,7 +47,8 @@ pub fn component(name: &str, recipe: &str, make: impl FnOnce(&Step, &Path) -> Re
 
 fn remove(directory: &Path) -> Result<()> {
     if directory.exists() {
-        fs::remove_dir_all(directory).with_context(|| format!("{} can not be removed", directory.display()))?;
+        fs::remove_dir_all(directory)
+            .with_context(|| format!("{} can not be removed", directory.display()))?;
     }
     Ok(())
 }

@@ -26,9 +26,12 @@ pub fn busybox(arch: Arch) -> Result<PathBuf> {
 /// U-Boot images for QEMU machines.
 pub fn u_boot() -> Result<PathBuf> {
     let root = component("u-boot", "1", |step, into| {
-        Apt::first(&["trixie", "forky", "sid"], &host_architecture()?, into, |apt| {
-            apt.unpack(step, &["u-boot-qemu".to_owned()], into)
-        })
+        Apt::first(
+            &["trixie", "forky", "sid"],
+            &host_architecture()?,
+            into,
+            |apt| apt.unpack(step, &["u-boot-qemu".to_owned()], into),
+        )
     })?;
     Ok(root.join("usr/lib/u-boot"))
 }
@@ -39,7 +42,11 @@ pub fn device_trees(arch: Arch) -> Result<PathBuf> {
     let root = component(&format!("device-trees-{debian}"), "1", |step, into| {
         Apt::first(&["forky", "sid"], debian, into, |apt| {
             let image = apt.dependency(&format!("linux-image-{debian}"), "linux-image-")?;
-            apt.unpack(step, &[image.replacen("linux-image-", "linux-base-", 1)], into)
+            apt.unpack(
+                step,
+                &[image.replacen("linux-image-", "linux-base-", 1)],
+                into,
+            )
         })?;
         let release = fs::read_dir(into.join("usr/lib/modules"))?
             .next()

@@ -25,26 +25,44 @@ fn needed_for(arch: Arch) -> [(String, String); 2] {
     let gnu = arch.gnu();
     [
         (format!("{gnu}-gcc"), format!("gcc-{gnu}")),
-        (format!("/usr/{gnu}/lib/libc.a"), format!("libc6-dev-{}-cross", arch.debian())),
+        (
+            format!("/usr/{gnu}/lib/libc.a"),
+            format!("libc6-dev-{}-cross", arch.debian()),
+        ),
     ]
 }
 
 /// Installs what is missing, as root; tells what to install otherwise.
 pub fn setup(archs: &[Arch]) -> Result<()> {
-    let mut needed: Vec<(String, String)> = NEEDED.iter().map(|&(file, package)| (file.into(), package.into())).collect();
+    let mut needed: Vec<(String, String)> = NEEDED
+        .iter()
+        .map(|&(file, package)| (file.into(), package.into()))
+        .collect();
     needed.extend(archs.iter().flat_map(|&arch| needed_for(arch)));
-    let missing: Vec<String> = needed.iter().filter(|(file, _)| !is_there(file)).map(|(_, package)| package.clone()).collect();
+    let missing: Vec<String> = needed
+        .iter()
+        .filter(|(file, _)| !is_there(file))
+        .map(|(_, package)| package.clone())
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
     let mut install = Command::new("apt-get");
-    install.args(["install", "--yes", "--no-install-recommends"]).args(&missing);
+    install
+        .args(["install", "--yes", "--no-install-recommends"])
+        .args(&missing);
     install.env("DEBIAN_FRONTEND", "noninteractive");
     if paths::find_program("apt-get").is_none() {
-        bail!("these programs are missing, under Debian's names of their packages: {}", missing.join(" "));
+        bail!(
+            "these programs are missing, under Debian's names of their packages: {}",
+            missing.join(" ")
+        );
     }
     if !is_root() {
-        bail!("some programs are missing; please run: sudo {}", command::line(&install));
+        bail!(
+            "some programs are missing; please run: sudo {}",
+            command::line(&install)
+        );
     }
     step(&format!("installing {}", missing.join(" ")), |_| {
         // The lists may be too old for the archive, or not there at all.
@@ -59,9 +77,15 @@ pub fn setup(archs: &[Arch]) -> Result<()> {
 }
 
 fn is_there(file: &str) -> bool {
-    if file.starts_with('/') { Path::new(file).exists() } else { paths::find_program(file).is_some() }
+    if file.starts_with('/') {
+        Path::new(file).exists()
+    } else {
+        paths::find_program(file).is_some()
+    }
 }
 
 fn is_root() -> bool {
-    Path::new("/proc/self").metadata().is_ok_and(|data| data.uid() == 0)
+    Path::new("/proc/self")
+        .metadata()
+        .is_ok_and(|data| data.uid() == 0)
 }

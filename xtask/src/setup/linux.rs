@@ -37,24 +37,37 @@ const fn suites(arch: Arch) -> &'static [&'static str] {
 
 pub fn setup(arch: Arch) -> Result<Linux> {
     let debian = arch.debian();
-    let root = component(&format!("linux-{debian}"), &suites(arch).join(" "), |step, into| {
-        Apt::first(suites(arch), debian, into, |apt| {
-            let image = apt.dependency(&format!("linux-image-{debian}"), "linux-image-")?;
-            // Newer packages hold the kernel and the modules apart.
-            let parts = ["linux-binary-", "linux-modules-"].map(|part| image.replacen("linux-image-", part, 1));
-            let parts = apt.known(&parts.each_ref().map(String::as_str))?.into_iter().map(str::to_owned);
-            apt.unpack(step, &iter::once(image.clone()).chain(parts).collect::<Vec<_>>(), into)?;
-            fs::write(into.join(SUITE), apt.suite())?;
-            Ok(())
-        })?;
-        if !into.join("lib").exists() {
-            symlink("usr/lib", into.join("lib"))?;
-        }
-        step.doing("depmod");
-        let release = only_name(&into.join("lib/modules"))?;
-        let depmod = paths::find_program("depmod").ok_or_else(|| anyhow!("depmod is not installed"))?;
-        command::run(Command::new(depmod).arg("-b").arg(into).arg(release))
-    })?;
+    let root = component(
+        &format!("linux-{debian}"),
+        &suites(arch).join(" "),
+        |step, into| {
+            Apt::first(suites(arch), debian, into, |apt| {
+                let image = apt.dependency(&format!("linux-image-{debian}"), "linux-image-")?;
+                // Newer packages hold the kernel and the modules apart.
+                let parts = ["linux-binary-", "linux-modules-"]
+                    .map(|part| image.replacen("linux-image-", part, 1));
+                let parts = apt
+                    .known(&parts.each_ref().map(String::as_str))?
+                    .into_iter()
+                    .map(str::to_owned);
+                apt.unpack(
+                    step,
+                    &iter::once(image.clone()).chain(parts).collect::<Vec<_>>(),
+                    into,
+                )?;
+                fs::write(into.join(SUITE), apt.suite())?;
+                Ok(())
+            })?;
+            if !into.join("lib").exists() {
+                symlink("usr/lib", into.join("lib"))?;
+            }
+            step.doing("depmod");
+            let release = only_name(&into.join("lib/modules"))?;
+            let depmod =
+                paths::find_program("depmod").ok_or_else(|| anyhow!("depmod is not installed"))?;
+            command::run(Command::new(depmod).arg("-b").arg(into).arg(release))
+        },
+    )?;
     let release = only_name(&root.join("lib/modules"))?;
     Ok(Linux {
         kernel: root.join("boot").join(format!("vmlinuz-{release}")),
@@ -66,25 +79,47 @@ pub fn setup(arch: Arch) -> Result<Linux> {
 
 /// The build directory for modules of [`setup`]'s kernel.
 pub fn headers(arch: Arch) -> Result<PathBuf> {
-    let Linux { release, root: kernel, .. } = setup(arch)?;
+    let Linux {
+        release,
+        root: kernel,
+        ..
+    } = setup(arch)?;
     let debian = arch.debian();
-    let root = component(&format!("linux-headers-{debian}"), &release, |step, into| {
-        let abi = release
-            .strip_suffix(&format!("-{debian}"))
-            .ok_or_else(|| anyhow!("the kernel's release {release} does not end in -{debian}"))?;
-        let suite = fs::read_to_string(kernel.join(SUITE))?;
-        let target = [format!("linux-headers-{release}"), format!("linux-headers-{abi}-common")];
-        Apt::open(&suite, debian)?.unpack(step, &target, into)?;
-        Apt::open(&suite, &host_architecture()?)?.unpack(step, &[format!("linux-kbuild-{abi}")], into)?;
-        relocate(&into.join("usr/src").join(format!("linux-headers-{release}")))
-    })?;
-    Ok(root.join("usr/src").join(format!("linux-headers-{release}")))
+    let root = component(
+        &format!("linux-headers-{debian}"),
+        &release,
+        |step, into| {
+            let abi = release.strip_suffix(&format!("-{debian}")).ok_or_else(|| {
+                anyhow!("the kernel's release {release} does not end in -{debian}")
+            })?;
+            let suite = fs::read_to_string(kernel.join(SUITE))?;
+            let target = [
+                format!("linux-headers-{release}"),
+                format!("linux-headers-{abi}-common"),
+            ];
+            Apt::open(&suite, debian)?.unpack(step, &target, into)?;
+            Apt::open(&suite, &host_architecture()?)?.unpack(
+                step,
+                &[format!("linux-kbuild-{abi}")],
+                into,
+            )?;
+            relocate(
+                &into
+                    .join("usr/src")
+                    .join(format!("linux-headers-{release}")),
+            )
+        },
+    )?;
+    Ok(root
+        .join("usr/src")
+        .join(format!("linux-headers-{release}")))
 }
 
 /// The headers' makefile includes a file below `/usr`; its copy here is beside it.
 fn relocate(headers: &Path) -> Result<()> {
     let makefile = headers.join("Makefile");
-    let text = fs::read_to_string(&makefile).with_context(|| format!("{} is missing", makefile.display()))?;
+    let text = fs::read_to_string(&makefile)
+        .with_context(|| format!("{} is missing", makefile.display()))?;
     fs::write(&makefile, text.replace("include /usr/src/", "include ../"))?;
     Ok(())
 }

@@ -48,9 +48,10 @@ pub fn cargo() -> Result<Command> {
     Ok(command)
 }
 
-
 fn sysroot() -> Result<PathBuf> {
-    Ok(PathBuf::from(command::output(Command::new("rustc").args(["--print", "sysroot"]))?.trim()))
+    Ok(PathBuf::from(
+        command::output(Command::new("rustc").args(["--print", "sysroot"]))?.trim(),
+    ))
 }
 
 fn rustc_version() -> Result<String> {
