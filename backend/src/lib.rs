@@ -8,6 +8,7 @@
 
 pub mod area;
 mod block;
+pub mod confine;
 pub mod config;
 pub mod console;
 pub mod device;

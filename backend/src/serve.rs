@@ -3,6 +3,7 @@
 
 use crate::area::Area;
 use crate::block::Block;
+use crate::confine;
 use crate::config::{Config, DeviceKind};
 use crate::console::{Console, Hub, SharedHub};
 use crate::device::{Device, Link};
@@ -161,7 +162,11 @@ pub fn run(config: &Config) -> Result<Infallible> {
         link.driver.irqfd(config.zone, device, &event).map_err(Error::io("an interrupt"))?;
         link.irqfds.push(event);
     }
-    devices.serve(link, area, memory, event)?.run()
+    let zone = devices.serve(link, area, memory, event)?;
+    if config.confine {
+        confine::enter(&config.name, &config.run_directory.join("empty"))?;
+    }
+    zone.run()
 }
 
 /// Maps what the kernel lends of the zone.

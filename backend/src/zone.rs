@@ -78,9 +78,7 @@ impl<L: Link> Zone<L> {
         for (position, route) in routes.iter().enumerate() {
             add(route.hub.borrow().as_raw_fd(), CONSOLE | position as u64, EventSet::IN)?;
         }
-        let generation = area.header().generation.load(Ordering::Acquire);
-        let starts = link.starts();
-        let mut zone = Self {
+        Ok(Self {
             link,
             area,
             memory,
@@ -89,18 +87,24 @@ impl<L: Link> Zone<L> {
             layout,
             epoll,
             event,
-            generation,
-            starts,
-        };
-        if zone.layout.is_current(&zone.area, starts) {
-            zone.each(|slot, environment| match slot {
+            generation: 0,
+            starts: 0,
+        })
+    }
+
+    /// Takes the devices up as another back end left them, or from their reset.
+    /// Nothing that a guest controls was looked at before.
+    pub fn begin(&mut self) {
+        self.generation = self.area.header().generation.load(Ordering::Acquire);
+        self.starts = self.link.starts();
+        if self.layout.is_current(&self.area, self.starts) {
+            self.each(|slot, environment| match slot {
                 Slot::Virtio(slot) => slot.resume(environment),
                 Slot::Serial(slot) => slot.resume(environment),
             });
         } else {
-            zone.forget();
+            self.forget();
         }
-        Ok(zone)
     }
 
     fn each(&mut self, mut work: impl FnMut(&mut Slot, &Environment<'_>)) {
@@ -119,6 +123,7 @@ impl<L: Link> Zone<L> {
 
     /// Serves for ever, asleep while there is nothing to do.
     pub fn run(mut self) -> Result<Infallible> {
+        self.begin();
         loop {
             self.turn(-1)?;
         }

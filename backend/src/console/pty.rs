@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Pty {
     master: File,
-    link: PathBuf,
     /// Somebody had the other side open when last looked.
     attached: bool,
 }
 
 impl Pty {
-    /// A raw pseudo-terminal, whose other side is found by `link`.
+    /// A raw pseudo-terminal, whose other side is found by `link` (which stays
+    /// behind: a confined process can not remove it).
     pub fn new(link: &Path) -> io::Result<Self> {
         let master = OpenOptions::new()
             .read(true)
@@ -30,7 +30,7 @@ impl Pty {
             std::fs::remove_file(link)?;
         }
         std::os::unix::fs::symlink(name, link)?;
-        Ok(Self { master, link: link.to_owned(), attached: false })
+        Ok(Self { master, attached: false })
     }
 
     /// Looks whether somebody has it open: whether it is so, and is so anew.
@@ -65,13 +65,6 @@ impl Pty {
 impl AsRawFd for Pty {
     fn as_raw_fd(&self) -> RawFd {
         self.master.as_raw_fd()
-    }
-}
-
-impl Drop for Pty {
-    fn drop(&mut self) {
-        // A link that is gone already is as good.
-        let _ = std::fs::remove_file(&self.link);
     }
 }
 

@@ -48,7 +48,7 @@ impl Request {
         socket.sin_family = libc::AF_INET as libc::sa_family_t;
         socket.sin_addr.s_addr = u32::from_ne_bytes(address.octets());
         // SAFETY: both have the size of a sockaddr and are plain numbers.
-        self.0.ifr_ifru.ifru_addr = unsafe { std::mem::transmute(socket) };
+        self.0.ifr_ifru.ifru_addr = unsafe { std::mem::transmute::<libc::sockaddr_in, libc::sockaddr>(socket) };
     }
 
     pub fn pointer(&mut self) -> *mut libc::ifreq {

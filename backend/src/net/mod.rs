@@ -12,6 +12,7 @@ use interface::Interfaces;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+pub use tap::TUNSETOFFLOAD;
 use tap::{Tap, offload};
 
 const F_CSUM: u64 = 1 << 0;

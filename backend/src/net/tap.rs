@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 const TUNSETIFF: u32 = 0x4004_54ca;
-const TUNSETOFFLOAD: u32 = 0x4004_54d0;
+pub const TUNSETOFFLOAD: u32 = 0x4004_54d0;
 const TUNSETVNETHDRSZ: u32 = 0x4004_54d8;
 
 /// Offloads the guest takes packets with (linux/if_tun.h, TUN_F_*).

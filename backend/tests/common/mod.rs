@@ -118,13 +118,25 @@ impl Machine {
 
     /// Starts a back end, as if a process had attached.
     pub fn attach(&self, devices: Vec<DeviceKind>) -> Zone<TestLink> {
+        self.attach_after(devices, || {})
+    }
+
+    /// As `attach`, with something to do before the guest is looked at.
+    pub fn attach_after(
+        &self,
+        devices: Vec<DeviceKind>,
+        before: impl FnOnce(),
+    ) -> Zone<TestLink> {
         self.header().generation.fetch_add(1, Ordering::SeqCst);
         let devices = Devices::open(&self.config(devices)).unwrap();
         let area = Area::new(Mapping::shared(&self.area, 0, 3 * PAGE).unwrap()).unwrap();
         let ram = Mapping::shared(&self.ram, 0, RAM_SIZE).unwrap();
         let memory = Memory::new(vec![(RAM_BASE, ram)]).unwrap();
         let event = self.event.try_clone().unwrap();
-        devices.serve(self.calls.clone(), area, memory, event).unwrap()
+        let mut zone = devices.serve(self.calls.clone(), area, memory, event).unwrap();
+        before();
+        zone.begin();
+        zone
     }
 
     /// The guest was started anew.
