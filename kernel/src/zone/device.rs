@@ -42,6 +42,8 @@ const PATIENCE: u64 = 30;
 const ANSWER_TIME: u64 = 10;
 /// Microseconds between two tries of a guest.
 const RETRY_DELAY: u64 = 50;
+/// And between two looks at a full ring.
+const ROOM_DELAY: u64 = 5;
 
 pub fn access(zone: &Zone, vcpu: usize, access: &Access) -> Outcome {
     let Some(kind) = zone.layout().descriptor.devices().get(access.device).map(|d| d.kind) else {
@@ -137,7 +139,9 @@ fn forward(zone: &Zone, vcpu: usize, access: &Access, waits: bool) -> Outcome {
     };
     let binding = zone.io.binding.load(Ordering::Acquire);
     let wait = Wait { zone, vcpu, binding };
-    if !wait.until(|| has_room(ring, own)) {
+    // Nobody announces that a posted request was taken.
+    let look_again = || arch::cpu::delay(ROOM_DELAY);
+    if !wait.until(|| has_room(ring, own), look_again) {
         return Outcome::Retry;
     }
     let sequence = own.sequence.load(Ordering::Relaxed).wrapping_add(1);
@@ -169,7 +173,7 @@ fn forward(zone: &Zone, vcpu: usize, access: &Access, waits: bool) -> Outcome {
         return Outcome::Done(0);
     }
     let answered = || ring_words(ring).response_sequence.load(Ordering::Acquire) == sequence;
-    if wait.until(answered) {
+    if wait.until(answered, arch::cpu::wait_for_interrupt) {
         Outcome::Done(ring_words(ring).response_value.load(Ordering::Relaxed))
     } else {
         Outcome::Retry
@@ -211,9 +215,9 @@ struct Wait<'a> {
 }
 
 impl Wait<'_> {
-    /// Sleeps until `done`; false if the zone or the back end changed meanwhile,
+    /// Calls `sleep` until `done`; false if the zone or the back end changed meanwhile,
     /// or it takes too long.
-    fn until(&self, done: impl Fn() -> bool) -> bool {
+    fn until(&self, done: impl Fn() -> bool, sleep: impl Fn()) -> bool {
         if done() {
             return true;
         }
@@ -240,7 +244,7 @@ impl Wait<'_> {
                 self.zone.io.attached.store(false, Ordering::Release);
                 return false;
             }
-            arch::cpu::wait_for_interrupt();
+            sleep();
             arch::interrupts::take_kick();
         }
     }

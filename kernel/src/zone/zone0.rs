@@ -32,8 +32,10 @@ pub fn create(resources: &mut Resources, zone: &'static Zone, bundle: &Bundle) -
     descriptor.controller = arch::controller::physical();
     take_cpus(resources, &wanted, &mut descriptor)?;
     take_memory(resources, &wanted, &mut descriptor)?;
+    // First, for the interrupt controller's model wants to know the line.
+    let page = set_up_mailbox(&descriptor)?;
     manage::establish(resources, zone, 0, &descriptor)?;
-    set_up_mailbox(zone)
+    zone.space.lock().map(page.base(), page, Attributes::SHARED)
 }
 
 /// The processor that runs this first, then the others in the firmware's order.
@@ -98,7 +100,8 @@ fn take_memory(
     if pieces.is_empty() { Err(Error::MemoryNotFree) } else { Ok(()) }
 }
 
-fn set_up_mailbox(zone: &Zone) -> Result<(), Error> {
+/// The mailbox page, and a line that no device has.
+fn set_up_mailbox(descriptor: &ZoneDescriptor) -> Result<Range, Error> {
     let page = pool::allocate(1, 1).ok_or(Error::OutOfMemory)?;
     let mailbox = page as *mut Mailbox;
     // SAFETY: a zeroed frame that nobody else knows yet.
@@ -106,16 +109,13 @@ fn set_up_mailbox(zone: &Zone) -> Result<(), Error> {
         (*mailbox).magic = MAGIC;
         (*mailbox).version = abi::VERSION;
     }
-    let range = Range::new(page, PAGE_SIZE).ok_or(Error::OutOfMemory)?;
-    zone.space.lock().map(page, range, Attributes::SHARED)?;
-    let limit = zone.layout().descriptor.controller.lines;
-    let line = machine::free_line(boot::tree(), limit)
+    let line = machine::free_line(boot::tree(), descriptor.controller.lines)
         .ok()
         .flatten()
         .ok_or(Error::LineNotFree)?;
-    let cpu = zone.layout().cpu_index(0).ok_or(Error::CpuNotFree)?;
+    let cpu = cpu::this().index as usize;
     notify::set_target(notify::Target { page, line, cpu });
-    Ok(())
+    Range::new(page, PAGE_SIZE).ok_or(Error::OutOfMemory)
 }
 
 /// Puts kernel, initrd and device tree into zone0's memory, and says where it
