@@ -5,8 +5,8 @@
 use crate::arch::{self, cpu as isa_cpu, interrupts, mmu, smp};
 use crate::cpu::Processor;
 use crate::sync::Once;
-use abi::bundle::Bundle;
 use crate::{console, cpu, log, pool, zone};
+use abi::bundle::Bundle;
 use core::sync::atomic::{AtomicU64, Ordering};
 use machine::{Enable, Machine, Region};
 
@@ -31,9 +31,11 @@ pub fn tree() -> &'static [u8] {
 pub fn bundle() -> Option<Bundle<'static>> {
     let region = MACHINE.get()?.bundle?;
     let length = usize::try_from(region.size).ok()?;
-    let in_ram = MACHINE.get()?.memory.iter().any(|bank| {
-        region.base >= bank.base && region.end() <= bank.end()
-    });
+    let in_ram = MACHINE
+        .get()?
+        .memory
+        .iter()
+        .any(|bank| region.base >= bank.base && region.end() <= bank.end());
     // SAFETY: RAM that is mapped and withheld from all zones, so that nobody
     // writes it after the firmware did.
     let bytes = unsafe { core::slice::from_raw_parts(region.base as *const u8, length) };
@@ -43,14 +45,21 @@ pub fn bundle() -> Option<Bundle<'static>> {
 /// RAM that no zone gets: ours, the bundle, the firmware's tree and reservations.
 pub fn withheld() -> impl Iterator<Item = (u64, u64)> {
     let kernel = kernel_range();
-    let tree = (TREE.load(Ordering::Relaxed), TREE_SIZE.load(Ordering::Relaxed));
+    let tree = (
+        TREE.load(Ordering::Relaxed),
+        TREE_SIZE.load(Ordering::Relaxed),
+    );
     let machine = MACHINE.get();
     let bundle = machine.and_then(|machine| machine.bundle);
     let reserved = machine.map_or(&[][..], |machine| machine.reserved.as_slice());
     [(kernel.base, kernel.size), tree]
         .into_iter()
         .chain(bundle.map(|region| (region.base, region.size)))
-        .chain(reserved.iter().map(|reserved| (reserved.region.base, reserved.region.size)))
+        .chain(
+            reserved
+                .iter()
+                .map(|reserved| (reserved.region.base, reserved.region.size)),
+        )
 }
 
 /// Bytes of the kernel: image, bss, pool.
@@ -61,7 +70,10 @@ pub fn kernel_size() -> u64 {
 /// The kernel's own memory: image, bss, pool.
 pub fn kernel_range() -> Region {
     use arch::entry::image;
-    Region { base: image::start(), size: image::end().wrapping_sub(image::start()) }
+    Region {
+        base: image::start(),
+        size: image::end().wrapping_sub(image::start()),
+    }
 }
 
 /// On the processor that the firmware entered us on, on the boot's stack and
@@ -123,13 +135,20 @@ fn map_memory(machine: &Machine) -> Result<(), mmu::Error> {
     for bank in &machine.memory {
         let mut at = bank.base;
         while at < bank.end() {
-            let forbidden = machine.reserved.iter().filter(|reserved| reserved.no_map).map(|reserved| reserved.region);
+            let forbidden = machine
+                .reserved
+                .iter()
+                .filter(|reserved| reserved.no_map)
+                .map(|reserved| reserved.region);
             let inside = forbidden.clone().find(|region| region.contains(at));
             if let Some(region) = inside {
                 at = region.end();
                 continue;
             }
-            let end = forbidden.map(|region| region.base).filter(|&base| base > at).fold(bank.end(), u64::min);
+            let end = forbidden
+                .map(|region| region.base)
+                .filter(|&base| base > at)
+                .fold(bank.end(), u64::min);
             mmu::map_ram(at, end.wrapping_sub(at))?;
             at = end;
         }
@@ -139,7 +158,9 @@ fn map_memory(machine: &Machine) -> Result<(), mmu::Error> {
 
 /// Goes on where [`main`] ended, on this processor's own stack.
 extern "C" fn on_final_stack() -> ! {
-    let Some(machine) = MACHINE.get() else { isa_cpu::halt() };
+    let Some(machine) = MACHINE.get() else {
+        isa_cpu::halt()
+    };
     if let Err(error) = interrupts::init(&machine.controller) {
         log!("can not start: interrupt controller: {error}");
         isa_cpu::halt()
@@ -150,7 +171,10 @@ extern "C" fn on_final_stack() -> ! {
             start(processor, description.enable);
         }
     }
-    let online = cpu::all().iter().filter(|processor| processor.online.load(Ordering::Relaxed)).count();
+    let online = cpu::all()
+        .iter()
+        .filter(|processor| processor.online.load(Ordering::Relaxed))
+        .count();
     let (used, size) = pool::usage();
     log!(
         "{online} of {} processors, {} MiB of memory; kernel {} KiB, of its pool {} of {} KiB used",
@@ -163,7 +187,9 @@ extern "C" fn on_final_stack() -> ! {
     match (bundle(), machine.bundle) {
         (Some(bundle), _) => zone::start(&bundle),
         (None, None) => give_up("no bundle was handed over (an initrd is expected to be one)"),
-        (None, Some(_)) => give_up("what was handed over as an initrd is no bundle of this version"),
+        (None, Some(_)) => {
+            give_up("what was handed over as an initrd is no bundle of this version")
+        }
     }
     cpu::park()
 }
@@ -196,7 +222,10 @@ pub fn secondary() -> ! {
 fn come_online() {
     let this = cpu::this();
     if let Err(error) = interrupts::init_cpu() {
-        log!("processor {} stays off: interrupt controller: {error}", this.index);
+        log!(
+            "processor {} stays off: interrupt controller: {error}",
+            this.index
+        );
         isa_cpu::halt()
     }
     if let Some(memory) = pool::allocate(cpu::trace::SIZE.div_ceil(4096), 1) {

@@ -60,7 +60,10 @@ impl Processor {
     pub fn count(&self, cause: ExitCause) {
         if let Some(counter) = self.exits.get(cause as usize) {
             // Not fetch_add: there is one writer, and that costs less.
-            counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+            counter.store(
+                counter.load(Ordering::Relaxed).wrapping_add(1),
+                Ordering::Relaxed,
+            );
         }
     }
 }
@@ -78,7 +81,9 @@ impl Processor {
         let first = position.clamp(self.trace.start(), self.trace.end());
         let mut count = 0;
         for (position, slot) in (first..).zip(buffer.iter_mut()) {
-            let Some(entry) = self.trace.get(position) else { break };
+            let Some(entry) = self.trace.get(position) else {
+                break;
+            };
             *slot = entry;
             count = position.wrapping_sub(first).wrapping_add(1) as usize;
         }
@@ -96,7 +101,9 @@ static PROCESSORS: Once<ArrayVec<Processor, MAX_CPUS>> = Once::new();
 /// The table of the machine's processors, by the firmware's numbers; `false`
 /// if the one that calls is not among them.
 pub fn init(physical: impl Iterator<Item = u64>) -> bool {
-    let processors = (0..).zip(physical).map(|(index, number)| Processor::new(index, number));
+    let processors = (0..)
+        .zip(physical)
+        .map(|(index, number)| Processor::new(index, number));
     let _ = PROCESSORS.set(processors.take(MAX_CPUS).collect());
     match find(arch::cpu::firmware_number()) {
         Some(processor) => {
@@ -109,7 +116,9 @@ pub fn init(physical: impl Iterator<Item = u64>) -> bool {
 
 /// Those the firmware named; index = position.
 pub fn all() -> &'static [Processor] {
-    PROCESSORS.get().map_or(&[], |processors| processors.as_slice())
+    PROCESSORS
+        .get()
+        .map_or(&[], |processors| processors.as_slice())
 }
 
 pub fn get(index: usize) -> Option<&'static Processor> {
@@ -118,7 +127,9 @@ pub fn get(index: usize) -> Option<&'static Processor> {
 
 /// By the firmware's number.
 pub fn find(physical: u64) -> Option<&'static Processor> {
-    all().iter().find(|processor| processor.physical.load(Ordering::Relaxed) == physical)
+    all()
+        .iter()
+        .find(|processor| processor.physical.load(Ordering::Relaxed) == physical)
 }
 
 #[inline]

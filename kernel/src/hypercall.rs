@@ -6,10 +6,10 @@ use crate::sync::Guard;
 use crate::zone::layout::Gpa;
 use crate::zone::{self, MANAGEMENT, Zone, manage, report};
 use crate::{arch, boot, cpu, log};
+use abi::ZoneDescriptor;
 use abi::counters::{CpuCounters, TraceEntry};
 use abi::hypercall::{Error, Function, MAX_BUFFER};
 use abi::status::LogHeader;
-use abi::ZoneDescriptor;
 use core::sync::atomic::Ordering;
 use ownership::Resources;
 use zerocopy::{FromBytes, IntoBytes};
@@ -52,8 +52,7 @@ fn answer(caller: &Zone, function: u64, arguments: [u64; 5]) -> Answer {
         Function::ZoneCreate => {
             let buffer = Buffer::new(caller, a, b)?;
             // Copied before it is looked at: the caller may change its memory.
-            let descriptor =
-                ZoneDescriptor::parse(buffer.read()).ok_or(Error::BadDescriptor)?;
+            let descriptor = ZoneDescriptor::parse(buffer.read()).ok_or(Error::BadDescriptor)?;
             let mut resources = managing()?;
             manage::create(&mut resources, &descriptor).map(u64::from)
         }
@@ -90,7 +89,10 @@ fn answer(caller: &Zone, function: u64, arguments: [u64; 5]) -> Answer {
         Function::DeviceResponse => {
             let vcpu = usize::try_from(b).map_err(|_| Error::InvalidArgument)?;
             let zone = zone::get(a)?;
-            let index = zone.layout().cpu_index(vcpu).ok_or(Error::InvalidArgument)?;
+            let index = zone
+                .layout()
+                .cpu_index(vcpu)
+                .ok_or(Error::InvalidArgument)?;
             arch::interrupts::kick(index);
             Ok(0)
         }
@@ -134,7 +136,10 @@ impl Buffer {
         if length == 0 || length > MAX_BUFFER || address & 7 != 0 {
             return Err(Error::BadBuffer);
         }
-        let address = caller.layout().ram(Gpa(address), length).ok_or(Error::BadBuffer)?;
+        let address = caller
+            .layout()
+            .ram(Gpa(address), length)
+            .ok_or(Error::BadBuffer)?;
         Ok(Self { address, length })
     }
 
@@ -144,7 +149,10 @@ impl Buffer {
         unsafe { core::slice::from_raw_parts(self.address as *const u8, self.length as usize) }
     }
 
-    #[expect(clippy::mut_from_ref, reason = "the caller's memory, used once per call")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the caller's memory, used once per call"
+    )]
     fn write(&self) -> &mut [u8] {
         // SAFETY: as above; nothing of ours is in it.
         unsafe { core::slice::from_raw_parts_mut(self.address as *mut u8, self.length as usize) }
@@ -180,7 +188,10 @@ fn counters(number: u64, buffer: Buffer) -> Answer {
         physical: processor.physical.load(Ordering::Relaxed),
         zone: processor.owner.load(Ordering::Relaxed),
         vcpu: processor.vcpu.load(Ordering::Relaxed),
-        exits: processor.exits.each_ref().map(|count| count.load(Ordering::Relaxed)),
+        exits: processor
+            .exits
+            .each_ref()
+            .map(|count| count.load(Ordering::Relaxed)),
     };
     put(buffer, counters.as_bytes())
 }
@@ -193,19 +204,28 @@ fn with_header(buffer: &Buffer) -> Result<(&mut LogHeader, &mut [u8]), Error> {
 fn read_log(position: u64, buffer: Buffer) -> Answer {
     let (header, bytes) = with_header(&buffer)?;
     let (first, count) = log::read(position, bytes);
-    *header = LogHeader { position: first, end: log::end() };
+    *header = LogHeader {
+        position: first,
+        end: log::end(),
+    };
     Ok(count as u64)
 }
 
 fn read_trace(number: u64, position: u64, buffer: Buffer) -> Answer {
     let processor = processor(number)?;
     let (header, bytes) = with_header(&buffer)?;
-    let count = bytes.len() / size_of::<TraceEntry>();
+    let count = bytes
+        .len()
+        .checked_div(size_of::<TraceEntry>())
+        .unwrap_or(0);
     let bytes = bytes
         .get_mut(..count.saturating_mul(size_of::<TraceEntry>()))
         .ok_or(Error::BadBuffer)?;
     let entries = <[TraceEntry]>::mut_from_bytes(bytes).map_err(|_| Error::BadBuffer)?;
     let (first, count) = processor.read_trace(position, entries);
-    *header = LogHeader { position: first, end: processor.trace_end() };
+    *header = LogHeader {
+        position: first,
+        end: processor.trace_end(),
+    };
     Ok(count as u64)
 }

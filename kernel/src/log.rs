@@ -37,7 +37,10 @@ impl Write for Writer<'_> {
 /// One line; lines of several processors do not mix.
 pub fn line(arguments: fmt::Arguments) {
     let ring = RING.lock();
-    let mut out = Writer { ring: Some(ring), console: console::is_ours() };
+    let mut out = Writer {
+        ring: Some(ring),
+        console: console::is_ours(),
+    };
     // Our writers do not fail.
     let _ = writeln!(out, "hvisor: {arguments}");
 }
@@ -52,7 +55,10 @@ pub fn emergency(arguments: fmt::Arguments) {
             break;
         }
     }
-    let mut out = Writer { ring, console: true };
+    let mut out = Writer {
+        ring,
+        console: true,
+    };
     let _ = writeln!(out, "hvisor: {arguments}");
 }
 

@@ -54,7 +54,9 @@ fn zero(address: u64, count: usize) {
 /// Gives frames back that [`allocate`] gave, in whole or in part. What is not
 /// the pool's, or free already, is left.
 pub fn free(address: u64, count: usize) {
-    let Some(offset) = address.checked_sub(image::pool()) else { return };
+    let Some(offset) = address.checked_sub(image::pool()) else {
+        return;
+    };
     FRAMES.lock().free((offset / FRAME) as usize, count);
 }
 

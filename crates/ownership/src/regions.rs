@@ -96,7 +96,12 @@ impl<const N: usize> Regions<N> {
     }
 
     /// Hands over what of `range` exists and is `from`'s.
-    pub fn transfer_within(&mut self, range: Range, from: Owner, to: Owner) -> Result<(), ClaimError> {
+    pub fn transfer_within(
+        &mut self,
+        range: Range,
+        from: Owner,
+        to: Owner,
+    ) -> Result<(), ClaimError> {
         if !self.has_room(1) {
             return Err(ClaimError::Full);
         }
@@ -268,8 +273,12 @@ mod tests {
     fn reservations_may_overlap() {
         let mut regions = Regions::<16>::new();
         regions.add(range(4, 8), Owner::Free).unwrap();
-        regions.transfer_within(range(0, 6), Owner::Free, Owner::Kernel).unwrap();
-        regions.transfer_within(range(5, 3), Owner::Free, Owner::Kernel).unwrap();
+        regions
+            .transfer_within(range(0, 6), Owner::Free, Owner::Kernel)
+            .unwrap();
+        regions
+            .transfer_within(range(5, 3), Owner::Free, Owner::Kernel)
+            .unwrap();
         assert!(regions.is_owned(range(4, 4), Owner::Kernel));
         assert!(regions.is_owned(range(8, 4), Owner::Free));
         assert!(regions.owner(0).is_none());

@@ -20,7 +20,10 @@ pub struct Trace {
 
 impl Trace {
     pub const fn new() -> Self {
-        Self { entries: AtomicUsize::new(0), end: AtomicU64::new(0) }
+        Self {
+            entries: AtomicUsize::new(0),
+            end: AtomicU64::new(0),
+        }
     }
 
     /// Gives it [`SIZE`] zeroed bytes that are its own for ever.
@@ -41,13 +44,18 @@ impl Trace {
     #[inline]
     pub fn push(&self, entry: &TraceEntry) {
         let end = self.end.load(Ordering::Relaxed);
-        let Some([time, pc, cause, detail]) = self.slot(end) else { return };
+        let Some([time, pc, cause, detail]) = self.slot(end) else {
+            return;
+        };
         // A reader that sees a new word sees that the old entry is gone.
         self.end.store(end.wrapping_add(1), Ordering::Relaxed);
         fence(Ordering::Release);
         time.store(entry.time, Ordering::Relaxed);
         pc.store(entry.pc, Ordering::Relaxed);
-        cause.store(u64::from(entry.cause) | u64::from(entry.zone) << 32, Ordering::Relaxed);
+        cause.store(
+            u64::from(entry.cause) | u64::from(entry.zone) << 32,
+            Ordering::Relaxed,
+        );
         detail.store(entry.detail, Ordering::Relaxed);
     }
 
@@ -79,6 +87,7 @@ impl Trace {
 
     /// Position of the oldest entry that [`Self::get`] knows.
     pub fn start(&self) -> u64 {
-        self.end().saturating_sub(TRACE_ENTRIES as u64 - 1)
+        self.end()
+            .saturating_sub((TRACE_ENTRIES as u64).wrapping_sub(1))
     }
 }

@@ -71,7 +71,6 @@ mod register {
     pub const ICENABLER: usize = 0x180;
     pub const ISPENDR: usize = 0x200;
     pub const ICPENDR: usize = 0x280;
-    pub const ISACTIVER: usize = 0x300;
     pub const ICACTIVER: usize = 0x380;
     pub const IPRIORITYR: usize = 0x400;
     pub const ICFGR: usize = 0xc00;
@@ -157,7 +156,11 @@ pub fn init(controller: &Controller) -> Result<(), Error> {
         distributor.write32(CTLR, gicv3::DISTRIBUTOR_ROUTING | gicv3::DISTRIBUTOR_GROUP1);
     }
     gicv3::wait_for_writes(distributor, CTLR, 31);
-    let _ = GIC.set(Gic { distributor, lines, maintenance });
+    let _ = GIC.set(Gic {
+        distributor,
+        lines,
+        maintenance,
+    });
     Ok(())
 }
 
@@ -180,7 +183,10 @@ pub fn init_cpu() -> Result<(), Error> {
     let window = bank(0);
     reset_block(window, |register| register);
     for word in 0..8usize {
-        window.write32(word.wrapping_mul(4).wrapping_add(IPRIORITYR), u32::from_ne_bytes([PRIORITY; 4]));
+        window.write32(
+            word.wrapping_mul(4).wrapping_add(IPRIORITYR),
+            u32::from_ne_bytes([PRIORITY; 4]),
+        );
     }
     if is_v2() {
         gicv2::init_cpu(distributor());
@@ -206,7 +212,10 @@ fn bank(intid: u32) -> Window {
 
 fn bit(intid: u32, register: usize) -> (usize, u32) {
     let word = (intid / 32) as usize;
-    (word.wrapping_mul(4).wrapping_add(register), 1 << (intid % 32))
+    (
+        word.wrapping_mul(4).wrapping_add(register),
+        1 << (intid % 32),
+    )
 }
 
 fn set_bit(intid: u32, register: usize) {
@@ -222,7 +231,11 @@ fn has_bit(intid: u32, register: usize) -> bool {
 /// INTID in what [`acknowledge`] gave.
 #[inline]
 pub fn intid(acknowledged: u32) -> u32 {
-    if is_v2() { acknowledged & 0x3ff } else { acknowledged }
+    if is_v2() {
+        acknowledged & 0x3ff
+    } else {
+        acknowledged
+    }
 }
 
 /// The highest-priority pending interrupt, now active, to be given to
@@ -230,17 +243,29 @@ pub fn intid(acknowledged: u32) -> u32 {
 /// processor of an SGI).
 #[inline]
 pub fn acknowledge() -> u32 {
-    if is_v2() { gicv2::acknowledge() } else { gicv3::acknowledge() }
+    if is_v2() {
+        gicv2::acknowledge()
+    } else {
+        gicv3::acknowledge()
+    }
 }
 
 #[inline]
 pub fn drop_priority(acknowledged: u32) {
-    if is_v2() { gicv2::drop_priority(acknowledged) } else { gicv3::drop_priority(acknowledged) }
+    if is_v2() {
+        gicv2::drop_priority(acknowledged)
+    } else {
+        gicv3::drop_priority(acknowledged)
+    }
 }
 
 #[inline]
 pub fn deactivate(acknowledged: u32) {
-    if is_v2() { gicv2::deactivate(acknowledged) } else { gicv3::deactivate(acknowledged) }
+    if is_v2() {
+        gicv2::deactivate(acknowledged)
+    } else {
+        gicv3::deactivate(acknowledged)
+    }
 }
 
 /// Switched off, it is not forwarded any more when this returns.
@@ -253,10 +278,6 @@ pub fn enable_line(intid: u32, enable: bool) {
             gicv3::wait_for_writes(distributor(), CTLR, 31);
         }
     }
-}
-
-pub fn is_enabled(intid: u32) -> bool {
-    has_bit(intid, ISENABLER)
 }
 
 /// To processor `index`, which is online; SPIs only.
@@ -274,7 +295,7 @@ pub fn route_line(intid: u32, index: usize) {
 /// Edge-triggered or level-sensitive; the line should be off.
 pub fn configure_line(intid: u32, edge: bool) {
     let offset = ((intid / 16) as usize).wrapping_mul(4).wrapping_add(ICFGR);
-    let bit = 2u32 << (intid % 16 * 2);
+    let bit = 2u32 << (intid % 16).wrapping_mul(2);
     let window = bank(intid);
     let _guard = FIELDS.lock();
     let old = window.read32(offset);
@@ -293,25 +314,23 @@ pub const EVERYTHING: u8 = 0xff;
 
 /// Interrupts of a priority value below `mask` are signalled.
 pub fn set_priority_mask(mask: u8) {
-    if is_v2() { gicv2::set_priority_mask(mask) } else { gicv3::set_priority_mask(mask) }
+    if is_v2() {
+        gicv2::set_priority_mask(mask)
+    } else {
+        gicv3::set_priority_mask(mask)
+    }
 }
 
 pub fn priority_mask() -> u8 {
-    if is_v2() { gicv2::priority_mask() } else { gicv3::priority_mask() }
-}
-
-/// Not for SGIs.
-#[inline]
-pub fn set_pending(intid: u32) {
-    set_bit(intid, ISPENDR);
+    if is_v2() {
+        gicv2::priority_mask()
+    } else {
+        gicv3::priority_mask()
+    }
 }
 
 pub fn clear_pending(intid: u32) {
     set_bit(intid, ICPENDR);
-}
-
-pub fn set_active(intid: u32) {
-    set_bit(intid, ISACTIVER);
 }
 
 pub fn clear_active(intid: u32) {
@@ -322,26 +341,34 @@ pub fn is_pending(intid: u32) -> bool {
     has_bit(intid, ISPENDR)
 }
 
-pub fn is_active(intid: u32) -> bool {
-    has_bit(intid, ISACTIVER)
-}
-
 /// Sends [`KICK`] to processor `index`.
 #[inline]
 pub fn send_kick(index: usize) {
-    if is_v2() { gicv2::send_kick(distributor(), index) } else { gicv3::send_kick(index) }
+    if is_v2() {
+        gicv2::send_kick(distributor(), index)
+    } else {
+        gicv3::send_kick(index)
+    }
 }
 
 /// Implemented list registers.
 #[inline]
 pub fn list_register_count() -> usize {
-    if is_v2() { gicv2::list_register_count() } else { gicv3::list_register_count() }
+    if is_v2() {
+        gicv2::list_register_count()
+    } else {
+        gicv3::list_register_count()
+    }
 }
 
 /// In version 3's layout (ICH_LR_EL2) with `V3`, version 2's (GICH_LR) with `V2`.
 #[inline]
 pub fn read_list_register(index: usize) -> u64 {
-    if is_v2() { gicv2::read_list_register(index) } else { gicv3::read_list_register(index) }
+    if is_v2() {
+        gicv2::read_list_register(index)
+    } else {
+        gicv3::read_list_register(index)
+    }
 }
 
 #[inline]
@@ -356,30 +383,31 @@ pub fn write_list_register(index: usize, value: u64) {
 /// ICH_HCR_EL2 or GICH_HCR.
 #[inline]
 pub fn set_hypervisor_control(bits: u32) {
-    if is_v2() { gicv2::set_hypervisor_control(bits) } else { gicv3::set_hypervisor_control(bits) }
-}
-
-#[inline]
-pub fn hypervisor_control() -> u32 {
-    if is_v2() { gicv2::hypervisor_control() } else { gicv3::hypervisor_control() }
-}
-
-/// ICH_MISR_EL2, GICH_MISR.
-#[inline]
-pub fn maintenance_status() -> u32 {
-    if is_v2() { gicv2::maintenance_status() } else { gicv3::maintenance_status() }
+    if is_v2() {
+        gicv2::set_hypervisor_control(bits)
+    } else {
+        gicv3::set_hypervisor_control(bits)
+    }
 }
 
 /// List registers that ended with a maintenance request, a bit each.
 #[inline]
 pub fn ended_list_registers() -> u64 {
-    if is_v2() { gicv2::ended_list_registers() } else { gicv3::ended_list_registers() }
+    if is_v2() {
+        gicv2::ended_list_registers()
+    } else {
+        gicv3::ended_list_registers()
+    }
 }
 
 /// Empty list registers, a bit each.
 #[inline]
 pub fn empty_list_registers() -> u64 {
-    if is_v2() { gicv2::empty_list_registers() } else { gicv3::empty_list_registers() }
+    if is_v2() {
+        gicv2::empty_list_registers()
+    } else {
+        gicv3::empty_list_registers()
+    }
 }
 
 /// The virtual interface as a zone sees it: priority mask, enables, active
@@ -391,12 +419,12 @@ pub struct VirtualInterface {
     pub ap1r: [u32; 4],
 }
 
-pub fn save_virtual_interface() -> VirtualInterface {
-    if is_v2() { gicv2::save() } else { gicv3::save() }
-}
-
 pub fn restore_virtual_interface(state: &VirtualInterface) {
-    if is_v2() { gicv2::restore(state) } else { gicv3::restore(state) }
+    if is_v2() {
+        gicv2::restore(state)
+    } else {
+        gicv3::restore(state)
+    }
 }
 
 /// Nothing pending, active or enabled: empties list registers too.

@@ -27,7 +27,6 @@ const EOI_MODE: u32 = 1 << 9;
 const HCR: usize = 0x00;
 const VTR: usize = 0x04;
 const VMCR: usize = 0x08;
-const MISR: usize = 0x10;
 const EISR: usize = 0x20;
 const ELRSR: usize = 0x30;
 const APR: usize = 0xf0;
@@ -72,7 +71,10 @@ pub fn map(gic: &GicV2) -> Result<(), super::gic::Error> {
     let alias = alias_offset(interface);
     INTERFACE.store(interface.base().wrapping_add(alias), Ordering::Relaxed);
     CONTROL.store(control.base(), Ordering::Relaxed);
-    VIRTUAL.store(gic.virtual_cpu.base.wrapping_add(alias as u64), Ordering::Relaxed);
+    VIRTUAL.store(
+        gic.virtual_cpu.base.wrapping_add(alias as u64),
+        Ordering::Relaxed,
+    );
     Ok(())
 }
 
@@ -83,7 +85,9 @@ pub fn virtual_interface_base() -> u64 {
 pub fn init_cpu(distributor: Window) {
     // ITARGETSR0 to 7 of private lines read as this processor's bit; some
     // lines may be missing.
-    let targets = (0..8usize).fold(0, |all, word| all | distributor.read32(word.wrapping_mul(4).wrapping_add(ITARGETSR)));
+    let targets = (0..8usize).fold(0, |all, word| {
+        all | distributor.read32(word.wrapping_mul(4).wrapping_add(ITARGETSR))
+    });
     let target = targets.to_ne_bytes().iter().fold(0, |all, byte| all | byte);
     if let Some(slot) = TARGETS.get(cpu::this().index as usize) {
         // On one processor there may be nothing to read.
@@ -99,12 +103,16 @@ pub fn init_cpu(distributor: Window) {
 }
 
 pub fn route(distributor: Window, intid: u32, index: usize) {
-    let target = TARGETS.get(index).map_or(0, |target| target.load(Ordering::Relaxed));
+    let target = TARGETS
+        .get(index)
+        .map_or(0, |target| target.load(Ordering::Relaxed));
     distributor.write8((intid as usize).wrapping_add(ITARGETSR), target);
 }
 
 pub fn send_kick(distributor: Window, index: usize) {
-    let target = TARGETS.get(index).map_or(0, |target| target.load(Ordering::Relaxed));
+    let target = TARGETS
+        .get(index)
+        .map_or(0, |target| target.load(Ordering::Relaxed));
     distributor.write32(SGIR, u32::from(target) << 16 | KICK);
 }
 
@@ -138,12 +146,19 @@ pub fn list_register_count() -> usize {
 
 #[inline]
 pub fn read_list_register(index: usize) -> u64 {
-    u64::from(read(&CONTROL, LR.wrapping_add((index & 63).wrapping_mul(4))))
+    u64::from(read(
+        &CONTROL,
+        LR.wrapping_add((index & 63).wrapping_mul(4)),
+    ))
 }
 
 #[inline]
 pub fn write_list_register(index: usize, value: u64) {
-    write(&CONTROL, LR.wrapping_add((index & 63).wrapping_mul(4)), value as u32);
+    write(
+        &CONTROL,
+        LR.wrapping_add((index & 63).wrapping_mul(4)),
+        value as u32,
+    );
 }
 
 #[inline]
@@ -151,18 +166,12 @@ pub fn set_hypervisor_control(bits: u32) {
     write(&CONTROL, HCR, bits);
 }
 
-#[inline]
-pub fn hypervisor_control() -> u32 {
-    read(&CONTROL, HCR)
-}
-
-#[inline]
-pub fn maintenance_status() -> u32 {
-    read(&CONTROL, MISR)
-}
-
 fn pair(offset: usize) -> u64 {
-    let high = if list_register_count() > 32 { read(&CONTROL, offset.wrapping_add(4)) } else { 0 };
+    let high = if list_register_count() > 32 {
+        read(&CONTROL, offset.wrapping_add(4))
+    } else {
+        0
+    };
     u64::from(read(&CONTROL, offset)) | u64::from(high) << 32
 }
 
@@ -174,14 +183,6 @@ pub fn ended_list_registers() -> u64 {
 #[inline]
 pub fn empty_list_registers() -> u64 {
     pair(ELRSR)
-}
-
-pub fn save() -> VirtualInterface {
-    VirtualInterface {
-        vmcr: u64::from(read(&CONTROL, VMCR)),
-        ap0r: [0; 4],
-        ap1r: [read(&CONTROL, APR), 0, 0, 0],
-    }
 }
 
 pub fn restore(state: &VirtualInterface) {

@@ -55,7 +55,10 @@ pub fn map(gic: &GicV3) -> Result<(), Error> {
         let window = Window::map(region.base, region.size)?;
         let _ = regions.try_push(window);
     }
-    let _ = REDISTRIBUTORS.set(Redistributors { regions, stride: gic.stride });
+    let _ = REDISTRIBUTORS.set(Redistributors {
+        regions,
+        stride: gic.stride,
+    });
     Ok(())
 }
 
@@ -105,14 +108,19 @@ pub fn find_redistributor() -> Result<(), Error> {
 fn find_in(region: Window, stride: Option<u64>, affinity: u64) -> Option<Window> {
     let mut frames = region;
     while frames.size() >= FRAMES {
-        let kind = u64::from(frames.read32(GICR_TYPER)) | u64::from(frames.read32(GICR_TYPER.wrapping_add(4))) << 32;
+        let kind = u64::from(frames.read32(GICR_TYPER))
+            | u64::from(frames.read32(GICR_TYPER.wrapping_add(4))) << 32;
         if kind >> 32 == affinity {
             return Some(frames);
         }
         if kind & LAST != 0 {
             return None;
         }
-        let own_stride = if kind & VIRTUAL_LPIS != 0 { 2 * FRAMES as u64 } else { FRAMES as u64 };
+        let own_stride = if kind & VIRTUAL_LPIS != 0 {
+            (FRAMES as u64).wrapping_mul(2)
+        } else {
+            FRAMES as u64
+        };
         frames = frames.skip(stride.unwrap_or(own_stride) as usize);
     }
     None
@@ -123,7 +131,11 @@ fn own() -> Window {
         .get(cpu::this().index as usize)
         .map_or(0, |own| own.load(Ordering::Relaxed));
     // Mapped with its region; `find_in` saw that it is inside.
-    if base == 0 { Window::NONE } else { Window::mapped(base, FRAMES) }
+    if base == 0 {
+        Window::NONE
+    } else {
+        Window::mapped(base, FRAMES)
+    }
 }
 
 /// Registers of this processor's SGIs and PPIs.
@@ -156,7 +168,10 @@ pub fn init_cpu() -> Result<(), Error> {
         write_register!("icc_igrpen1_el1", 1);
         asm!("isb");
         let kind = read_register!("ich_vtr_el2");
-        LIST_REGISTERS.store((kind & 0x1f).wrapping_add(1).min(16) as usize, Ordering::Relaxed);
+        LIST_REGISTERS.store(
+            (kind & 0x1f).wrapping_add(1).min(16) as usize,
+            Ordering::Relaxed,
+        );
         // PREbits: 5, 6 or 7 bits of preemption want 1, 2 or 4 registers.
         let registers = match kind >> 26 & 7 {
             0..=4 => 1,
@@ -178,7 +193,9 @@ pub fn route(distributor: Window, intid: u32, index: usize) {
 
 #[inline]
 pub fn send_kick(index: usize) {
-    let value = KICKS.get(index).map_or(0, |kick| kick.load(Ordering::Relaxed));
+    let value = KICKS
+        .get(index)
+        .map_or(0, |kick| kick.load(Ordering::Relaxed));
     if value != 0 {
         // SAFETY: an SGI to a processor that is the kernel's.
         unsafe {
@@ -257,18 +274,6 @@ pub fn set_hypervisor_control(bits: u32) {
 }
 
 #[inline]
-pub fn hypervisor_control() -> u32 {
-    // SAFETY: a read without effects.
-    unsafe { read_register!("ich_hcr_el2") as u32 }
-}
-
-#[inline]
-pub fn maintenance_status() -> u32 {
-    // SAFETY: a read without effects.
-    unsafe { read_register!("ich_misr_el2") as u32 }
-}
-
-#[inline]
 pub fn ended_list_registers() -> u64 {
     // SAFETY: a read without effects.
     unsafe { read_register!("ich_eisr_el2") }
@@ -300,27 +305,10 @@ macro_rules! active {
     }};
 }
 
-macro_rules! load {
-    ($name:literal, $slot:ident) => {
-        *$slot = read_register!($name) as u32
-    };
-}
-
 macro_rules! store {
     ($name:literal, $slot:ident) => {
         write_register!($name, u64::from(*$slot))
     };
-}
-
-pub fn save() -> VirtualInterface {
-    let mut state = VirtualInterface::default();
-    let count = ACTIVE_REGISTERS.load(Ordering::Relaxed);
-    // SAFETY: registers that this processor has, read without effects.
-    unsafe {
-        state.vmcr = read_register!("ich_vmcr_el2");
-        active!(count, state, load);
-    }
-    state
 }
 
 pub fn restore(state: &VirtualInterface) {

@@ -38,7 +38,10 @@ impl Window {
     /// Maps them.
     pub fn map(base: u64, size: u64) -> Result<Self, mmu::Error> {
         let base = mmu::map_device(base, size)?;
-        Ok(Self { base, size: size as usize })
+        Ok(Self {
+            base,
+            size: size as usize,
+        })
     }
 
     /// A part of one that [`Self::map`] gave.
@@ -64,10 +67,18 @@ impl Window {
 
     #[inline]
     fn has(self, offset: usize, width: usize) -> bool {
-        offset < self.size && self.size.wrapping_sub(offset) >= width && self.base.wrapping_add(offset) & width.wrapping_sub(1) == 0
+        offset < self.size
+            && self.size.wrapping_sub(offset) >= width
+            && self.base.wrapping_add(offset) & width.wrapping_sub(1) == 0
     }
 
     access!(read8, write8, u8);
     access!(read32, write32, u32);
-    access!(read64, write64, u64);
+    /// Little-endian; nothing where it is not all there.
+    pub fn write64(self, offset: usize, value: u64) {
+        if self.has(offset, 8) {
+            // SAFETY: in a mapped window of device registers, aligned.
+            unsafe { (self.base.wrapping_add(offset) as *mut u64).write_volatile(value) }
+        }
+    }
 }

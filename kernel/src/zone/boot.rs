@@ -3,10 +3,10 @@
 
 use super::{MANAGEMENT, ZONES, Zone, loader, manage, zone0};
 use crate::{arch, boot, cpu};
+use abi::Error;
 use abi::bundle::{Bundle, entry};
 use abi::descriptor::ZoneDescriptor;
 use abi::status::StopReason;
-use abi::Error;
 use ownership::{Operation, Owner, Range, Resources};
 
 /// Once, on the first processor, when all others are parked: makes the bundle's
@@ -14,7 +14,10 @@ use ownership::{Operation, Owner, Range, Resources};
 pub fn start(bundle: &Bundle<'static>) {
     let mut resources = MANAGEMENT.lock();
     if take_stock(&mut resources, bundle).is_err() {
-        crate::log!("more pieces of memory than {} cannot be told apart", ownership::PIECES);
+        crate::log!(
+            "more pieces of memory than {} cannot be told apart",
+            ownership::PIECES
+        );
         return;
     }
     let mut waiting = false;
@@ -39,23 +42,36 @@ pub fn start(bundle: &Bundle<'static>) {
 
 /// Who owns what at the beginning.
 fn take_stock(resources: &mut Resources, bundle: &Bundle) -> Result<(), Error> {
-    let Some(machine) = boot::machine() else { return Err(Error::InvalidArgument) };
+    let Some(machine) = boot::machine() else {
+        return Err(Error::InvalidArgument);
+    };
     let has_zone0 = bundle.first(entry::ZONE0).is_some();
-    resources.home = if has_zone0 { Owner::Zone(0) } else { Owner::Free };
+    resources.home = if has_zone0 {
+        Owner::Zone(0)
+    } else {
+        Owner::Free
+    };
     for bank in &machine.memory {
         if let Some(range) = inner_pages(bank.base, bank.size) {
-            resources.ram.add(range, Owner::Free).map_err(|_| Error::OutOfMemory)?;
+            resources
+                .ram
+                .add(range, Owner::Free)
+                .map_err(|_| Error::OutOfMemory)?;
         }
     }
     for (base, size) in boot::withheld() {
         if let Some(range) = Range::covering(base, size) {
-            let kept = resources.ram.transfer_within(range, Owner::Free, Owner::Kernel);
+            let kept = resources
+                .ram
+                .transfer_within(range, Owner::Free, Owner::Kernel);
             kept.map_err(|_| Error::OutOfMemory)?;
         }
     }
     add_device_space(resources)?;
     for processor in cpu::all() {
-        let physical = processor.physical.load(core::sync::atomic::Ordering::Relaxed);
+        let physical = processor
+            .physical
+            .load(core::sync::atomic::Ordering::Relaxed);
         let online = processor.online.load(core::sync::atomic::Ordering::Acquire);
         resources.add_cpu(processor.index as usize, physical, online);
     }
@@ -74,7 +90,9 @@ fn inner_pages(base: u64, size: u64) -> Option<Range> {
 /// All that is not RAM, less what the kernel drives itself.
 fn add_device_space(resources: &mut Resources) -> Result<(), Error> {
     let home = resources.home;
-    let end = 1u64.checked_shl(arch::facts().guest_bits.into()).unwrap_or(1 << 63);
+    let end = 1u64
+        .checked_shl(arch::facts().guest_bits.into())
+        .unwrap_or(1 << 63);
     let mut next = 0u64;
     let mut gaps = arrayvec::ArrayVec::<Range, 64>::new();
     for piece in resources.ram.pieces() {
@@ -87,7 +105,10 @@ fn add_device_space(resources: &mut Resources) -> Result<(), Error> {
         gaps.try_push(gap).map_err(|_| Error::OutOfMemory)?;
     }
     for gap in gaps {
-        resources.mmio.add(gap, home).map_err(|_| Error::OutOfMemory)?;
+        resources
+            .mmio
+            .add(gap, home)
+            .map_err(|_| Error::OutOfMemory)?;
     }
     for region in arch::controller::kernel_regions() {
         if let Some(range) = Range::covering(region.base, region.size) {
@@ -123,7 +144,9 @@ fn zone0_at_boot(resources: &mut Resources, bundle: &Bundle) -> Result<(), Error
 /// the other zones run on. Its power-off ends the machine if there are none.
 pub fn restart_zone0() {
     let resources = MANAGEMENT.lock();
-    let (Some(zone), Some(bundle)) = (ZONES.first(), boot::bundle()) else { return };
+    let (Some(zone), Some(bundle)) = (ZONES.first(), boot::bundle()) else {
+        return;
+    };
     if zone.is_active() || zone.change(Operation::Reset).is_err() {
         return;
     }
@@ -154,6 +177,9 @@ pub fn restart_from_bundle(zone: &'static Zone) {
     manage::scrub(zone);
     manage::renew(&resources, zone);
     if let Err(error) = loader::load_images(zone, &bundle).and_then(|()| manage::launch(zone)) {
-        crate::log!("zone {}: cannot be started again ({error:?})", zone.number());
+        crate::log!(
+            "zone {}: cannot be started again ({error:?})",
+            zone.number()
+        );
     }
 }

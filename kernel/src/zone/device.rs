@@ -46,7 +46,13 @@ const RETRY_DELAY: u64 = 50;
 const ROOM_DELAY: u64 = 5;
 
 pub fn access(zone: &Zone, vcpu: usize, access: &Access) -> Outcome {
-    let Some(kind) = zone.layout().descriptor.devices().get(access.device).map(|d| d.kind) else {
+    let Some(kind) = zone
+        .layout()
+        .descriptor
+        .devices()
+        .get(access.device)
+        .map(|d| d.kind)
+    else {
         return Outcome::Done(0);
     };
     if let Some(value) = fast(zone, vcpu, kind, access) {
@@ -57,7 +63,11 @@ pub fn access(zone: &Zone, vcpu: usize, access: &Access) -> Outcome {
         return missing(zone);
     }
     let posted = kind == device::SERIAL_16550 && access.write.is_some();
-    cpu::this().count(if posted { ExitCause::DevicePosted } else { ExitCause::DeviceAccess });
+    cpu::this().count(if posted {
+        ExitCause::DevicePosted
+    } else {
+        ExitCause::DeviceAccess
+    });
     zone.io.missed_since.store(0, Ordering::Relaxed);
     forward(zone, vcpu, access, !posted)
 }
@@ -75,7 +85,9 @@ fn fast(zone: &Zone, vcpu: usize, kind: u32, access: &Access) -> Option<u64> {
             (ExitCause::DeviceFast, 0)
         }
         (device::VIRTIO_MMIO, QUEUE_NOTIFY, Some(queue)) => {
-            let bit = u32::try_from(queue).ok().and_then(|queue| 1u64.checked_shl(queue));
+            let bit = u32::try_from(queue)
+                .ok()
+                .and_then(|queue| 1u64.checked_shl(queue));
             shared.notified.fetch_or(bit.unwrap_or(0), Ordering::AcqRel);
             notify::io_pending(zone);
             (ExitCause::DevicePosted, 0)
@@ -92,10 +104,18 @@ fn fast(zone: &Zone, vcpu: usize, kind: u32, access: &Access) -> Option<u64> {
 
 /// The guest took interrupts: the line goes down when none is left.
 fn acknowledge(zone: &Zone, vcpu: usize, device: usize, bits: u32) {
-    let Some(line) = zone.layout().descriptor.devices().get(device).map(|d| d.line) else {
+    let Some(line) = zone
+        .layout()
+        .descriptor
+        .devices()
+        .get(device)
+        .map(|d| d.line)
+    else {
         return;
     };
-    let Some(shared) = zone.io.device(device) else { return };
+    let Some(shared) = zone.io.device(device) else {
+        return;
+    };
     shared.interrupt_status.fetch_and(!bits, Ordering::AcqRel);
     let mut controller = zone.controller.lock();
     // Looked at under the lock: a back end sets its bit before `drive_line` takes it.
@@ -121,10 +141,15 @@ pub fn drive_line(zone: &Zone, device: usize, level: bool) -> Result<(), abi::Er
 fn missing(zone: &Zone) -> Outcome {
     let now = arch::cpu::now();
     let patience = arch::cpu::frequency().saturating_mul(PATIENCE);
-    let since = match zone.io.missed_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed) {
-        Ok(_) => now,
-        Err(since) => since,
-    };
+    let since =
+        match zone
+            .io
+            .missed_since
+            .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed)
+        {
+            Ok(_) => now,
+            Err(since) => since,
+        };
     if now.saturating_sub(since) > patience {
         return Outcome::Done(0);
     }
@@ -138,7 +163,11 @@ fn forward(zone: &Zone, vcpu: usize, access: &Access, waits: bool) -> Outcome {
         return Outcome::Done(0);
     };
     let binding = zone.io.binding.load(Ordering::Acquire);
-    let wait = Wait { zone, vcpu, binding };
+    let wait = Wait {
+        zone,
+        vcpu,
+        binding,
+    };
     // Nobody announces that a posted request was taken.
     let look_again = || arch::cpu::delay(ROOM_DELAY);
     if !wait.until(|| has_room(ring, own), look_again) {
@@ -153,8 +182,11 @@ fn forward(zone: &Zone, vcpu: usize, access: &Access, waits: bool) -> Outcome {
         value: access.write.unwrap_or(0),
         sequence,
         width: access.width,
-        flags: if access.write.is_some() { REQUEST_WRITE } else { 0 }
-            | if waits { REQUEST_WAITS } else { 0 },
+        flags: if access.write.is_some() {
+            REQUEST_WRITE
+        } else {
+            0
+        } | if waits { REQUEST_WAITS } else { 0 },
         reserved: 0,
     };
     let slot = head as usize % RING_ENTRIES;
@@ -222,8 +254,8 @@ impl Wait<'_> {
             return true;
         }
         let own = cpu::this();
-        let deadline = arch::cpu::now()
-            .saturating_add(arch::cpu::frequency().saturating_mul(ANSWER_TIME));
+        let deadline =
+            arch::cpu::now().saturating_add(arch::cpu::frequency().saturating_mul(ANSWER_TIME));
         // The guest's own interrupts stay pending; they wake this loop, so that
         // the time is looked at whenever the guest would miss something.
         loop {

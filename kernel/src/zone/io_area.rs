@@ -42,7 +42,8 @@ impl IoArea {
             (*header).vcpu_count = u32::try_from(vcpus).unwrap_or(0);
             (*header).device_count = u32::try_from(devices).unwrap_or(0);
         }
-        self.pages.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+        self.pages
+            .store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
         self.attached.store(false, Ordering::Relaxed);
         self.missed_since.store(0, Ordering::Relaxed);
         self.base.store(base, Ordering::Release);

@@ -28,7 +28,11 @@ impl Layout {
 
     /// Of an admitted descriptor: its processors are there.
     pub fn new(number: u8, descriptor: &ZoneDescriptor) -> Self {
-        let mut layout = Self { number, descriptor: *descriptor, ..Self::EMPTY };
+        let mut layout = Self {
+            number,
+            descriptor: *descriptor,
+            ..Self::EMPTY
+        };
         for (slot, assignment) in layout.cpus.iter_mut().zip(descriptor.cpus()) {
             if let Some(processor) = cpu::find(assignment.physical) {
                 *slot = u8::try_from(processor.index).unwrap_or(0);
@@ -52,12 +56,18 @@ impl Layout {
     }
 
     pub fn cpu_indices(&self) -> impl Iterator<Item = usize> + '_ {
-        self.cpus.iter().take(self.vcpu_count()).map(|&index| index.into())
+        self.cpus
+            .iter()
+            .take(self.vcpu_count())
+            .map(|&index| index.into())
     }
 
     /// vCPU with the guest's number of it (MPIDR affinity, hart).
     pub fn vcpu_by_guest_number(&self, number: u64) -> Option<usize> {
-        self.descriptor.cpus().iter().position(|cpu| cpu.guest == number)
+        self.descriptor
+            .cpus()
+            .iter()
+            .position(|cpu| cpu.guest == number)
     }
 
     /// Where `length` bytes of the zone's RAM at `at` are; `None` unless all of
@@ -66,20 +76,29 @@ impl Layout {
         self.descriptor.memory().iter().find_map(|region| {
             let range = Range::new(region.guest, region.size)?;
             let offset = at.0.checked_sub(region.guest)?;
-            range.holds(at.0, length).then(|| region.physical.wrapping_add(offset))
+            range
+                .holds(at.0, length)
+                .then(|| region.physical.wrapping_add(offset))
         })
     }
 
     /// Bytes of RAM.
     pub fn memory_size(&self) -> u64 {
-        self.descriptor.memory().iter().fold(0, |sum, region| sum.saturating_add(region.size))
+        self.descriptor
+            .memory()
+            .iter()
+            .fold(0, |sum, region| sum.saturating_add(region.size))
     }
 
     /// Index of the virtual device whose registers hold `at`, and the offset.
     pub fn device(&self, at: Gpa) -> Option<(usize, u32)> {
-        self.descriptor.devices().iter().enumerate().find_map(|(index, device)| {
-            let offset = u32::try_from(at.0.checked_sub(device.guest)?).ok()?;
-            (offset < device.size).then_some((index, offset))
-        })
+        self.descriptor
+            .devices()
+            .iter()
+            .enumerate()
+            .find_map(|(index, device)| {
+                let offset = u32::try_from(at.0.checked_sub(device.guest)?).ok()?;
+                (offset < device.size).then_some((index, offset))
+            })
     }
 }

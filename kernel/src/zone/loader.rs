@@ -8,7 +8,9 @@ use abi::bundle::{Bundle, entry};
 
 /// Zeroes RAM that no zone runs in.
 pub fn zero(physical: u64, size: u64) {
-    let Ok(length) = usize::try_from(size) else { return };
+    let Ok(length) = usize::try_from(size) else {
+        return;
+    };
     // SAFETY: a range of RAM from an admitted descriptor, mapped linearly; no
     // processor runs in its zone.
     unsafe { core::ptr::write_bytes(physical as *mut u8, 0, length) };
@@ -17,7 +19,9 @@ pub fn zero(physical: u64, size: u64) {
 
 /// Copies `length` bytes from kernel address `source` to RAM of a zone.
 pub fn copy(target: u64, source: u64, length: u64) {
-    let Ok(count) = usize::try_from(length) else { return };
+    let Ok(count) = usize::try_from(length) else {
+        return;
+    };
     // SAFETY: `target` is RAM of a zone that does not run, `source` the
     // caller's checked memory or the bundle; ranges of one zone each, so they
     // overlap only if both are the same zone's, which `copy` allows.
@@ -35,7 +39,9 @@ pub fn load_images(zone: &Zone, bundle: &Bundle) -> Result<(), abi::Error> {
             _ => return Err(abi::Error::InvalidArgument),
         };
         let length = payload.len() as u64;
-        let target = layout.ram(Gpa(image.guest), length).ok_or(abi::Error::OutOfRange)?;
+        let target = layout
+            .ram(Gpa(image.guest), length)
+            .ok_or(abi::Error::OutOfRange)?;
         copy(target, payload.as_ptr() as u64, length);
     }
     Ok(())

@@ -21,9 +21,10 @@ const STOP_TIME: u64 = 1_000_000;
 /// Makes a zone. On an error nothing changed.
 pub fn create(resources: &mut Resources, descriptor: &ZoneDescriptor) -> Result<u8, Error> {
     arch::controller::check(descriptor)?;
-    if ZONES.iter().any(|zone| {
-        zone.state().is_some() && zone.layout().descriptor.name == descriptor.name
-    }) {
+    if ZONES
+        .iter()
+        .any(|zone| zone.state().is_some() && zone.layout().descriptor.name == descriptor.name)
+    {
         return Err(Error::NameTaken);
     }
     // 0 is zone0's.
@@ -77,7 +78,8 @@ fn build(resources: &Resources, zone: &'static Zone) -> Result<(), Error> {
         arch::controller::map(layout, &mut space)?;
     }
     if !descriptor.devices().is_empty() {
-        zone.io.create(layout.vcpu_count(), descriptor.devices().len())?;
+        zone.io
+            .create(layout.vcpu_count(), descriptor.devices().len())?;
     }
     if let Some(zone0) = zone0_beside(zone) {
         lend(zone, &zone0)?;
@@ -86,7 +88,9 @@ fn build(resources: &Resources, zone: &'static Zone) -> Result<(), Error> {
     renew(resources, zone);
     for (vcpu, index) in layout.cpu_indices().enumerate() {
         if let Some(processor) = cpu::get(index) {
-            processor.vcpu.store(u32::try_from(vcpu).unwrap_or(0), Ordering::Relaxed);
+            processor
+                .vcpu
+                .store(u32::try_from(vcpu).unwrap_or(0), Ordering::Relaxed);
             processor.owner.store(number.into(), Ordering::Release);
             processor.clear_counters();
         }
@@ -108,7 +112,10 @@ fn zone0_beside(zone: &Zone) -> Option<Use> {
 /// Windows of `zone` that zone0 gets, mapped where they are.
 pub fn windows(zone: &Zone) -> impl Iterator<Item = (u32, Gpa, Range)> + '_ {
     use abi::status::window;
-    let io = zone.io.range().and_then(|(base, size)| Range::new(base, size));
+    let io = zone
+        .io
+        .range()
+        .and_then(|(base, size)| Range::new(base, size));
     let io = io.into_iter().map(|range| (window::IO, Gpa(0), range));
     let memory = zone.layout().descriptor.memory().iter();
     let lent = memory.filter(|region| region.flags & MEMORY_LENT != 0);
@@ -130,7 +137,9 @@ fn lend(zone: &Zone, zone0: &Zone) -> Result<(), Error> {
 /// Controller, vCPUs and I/O as before the first start.
 pub(super) fn renew(resources: &Resources, zone: &'static Zone) {
     let owner = Owner::Zone(zone.number());
-    zone.controller.lock().configure(zone, resources.lines.of(owner));
+    zone.controller
+        .lock()
+        .configure(zone, resources.lines.of(owner));
     for (number, vcpu) in zone.vcpus.iter().enumerate() {
         let tail = zone.io.ring(number).map_or(0, super::device::tail);
         vcpu.head.store(tail, Ordering::Relaxed);
@@ -157,7 +166,9 @@ pub(super) fn demolish(resources: &mut Resources, zone: &'static Zone) {
         if let Some(processor) = cpu::get(index)
             && processor.owner.load(Ordering::Relaxed) == u32::from(number)
         {
-            processor.owner.store(abi::inventory::owner::FREE, Ordering::Release);
+            processor
+                .owner
+                .store(abi::inventory::owner::FREE, Ordering::Release);
         }
     }
     let kept = zone.layout().kept;

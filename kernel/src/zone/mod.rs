@@ -160,7 +160,10 @@ impl Zone {
                 Some(None) => ABSENT,
                 None => return Err(abi::Error::WrongState),
             };
-            match self.state.compare_exchange(current, next, Ordering::AcqRel, Ordering::Acquire) {
+            match self
+                .state
+                .compare_exchange(current, next, Ordering::AcqRel, Ordering::Acquire)
+            {
                 Ok(_) => return Ok(()),
                 Err(seen) => current = seen,
             }
@@ -200,7 +203,11 @@ pub fn get(number: u64) -> Result<Use, abi::Error> {
         .ok_or(abi::Error::NoSuchZone)?;
     zone.users.fetch_add(1, Ordering::Acquire);
     let held = Use(zone);
-    if held.state().is_some() { Ok(held) } else { Err(abi::Error::NoSuchZone) }
+    if held.state().is_some() {
+        Ok(held)
+    } else {
+        Err(abi::Error::NoSuchZone)
+    }
 }
 
 /// The zone of this processor and the vCPU's number, while in an exit.

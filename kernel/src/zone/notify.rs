@@ -37,7 +37,9 @@ fn mailbox() -> Option<(&'static Mailbox, &'static Target)> {
 
 /// A vCPU of `zone` has put something into the zone's I/O area.
 pub fn io_pending(zone: &Zone) {
-    let Some(header) = zone.io.header() else { return };
+    let Some(header) = zone.io.header() else {
+        return;
+    };
     // If it was set, the back end has not looked since: it will find this too.
     if header.pending.swap(1, Ordering::AcqRel) == 0
         && let Some((mailbox, target)) = mailbox()

@@ -38,7 +38,9 @@ pub fn status(zone: &Zone) -> Result<ZoneStatus, Error> {
 /// Window `index` of a zone.
 pub fn window(zone: &Zone, index: u64) -> Result<ZoneWindow, Error> {
     let index = usize::try_from(index).map_err(|_| Error::InvalidArgument)?;
-    let (kind, guest, range) = manage::windows(zone).nth(index).ok_or(Error::InvalidArgument)?;
+    let (kind, guest, range) = manage::windows(zone)
+        .nth(index)
+        .ok_or(Error::InvalidArgument)?;
     Ok(ZoneWindow {
         kind,
         reserved: 0,
@@ -49,26 +51,42 @@ pub fn window(zone: &Zone, index: u64) -> Result<ZoneWindow, Error> {
 }
 
 /// Writes entries from `first` on into `out` -> how many.
-pub fn inventory(resources: &Resources, kind: u64, first: u64, out: &mut [u8]) -> Result<u64, Error> {
+pub fn inventory(
+    resources: &Resources,
+    kind: u64,
+    first: u64,
+    out: &mut [u8],
+) -> Result<u64, Error> {
     let first = usize::try_from(first).map_err(|_| Error::InvalidArgument)?;
     match kind {
         inventory::kind::MEMORY => Ok(fill(out, first, resources.ram.pieces().map(memory))),
         inventory::kind::MMIO => Ok(fill(out, first, resources.mmio.pieces().map(memory))),
-        inventory::kind::CPUS => Ok(fill(out, first, resources.cpus().map(|(index, cpu)| {
-            let mut entry = inventory::Cpu {
-                physical: cpu.physical,
-                owner: cpu.owner.number(),
-                state: if cpu.online { cpu_state::PARKED } else { cpu_state::DEAD },
-            };
-            if cpu::get(index).is_some_and(|cpu| cpu.running.load(Ordering::Relaxed)) {
-                entry.state = cpu_state::RUNNING;
-            }
-            entry
-        }))),
+        inventory::kind::CPUS => Ok(fill(
+            out,
+            first,
+            resources.cpus().map(|(index, cpu)| {
+                let mut entry = inventory::Cpu {
+                    physical: cpu.physical,
+                    owner: cpu.owner.number(),
+                    state: if cpu.online {
+                        cpu_state::PARKED
+                    } else {
+                        cpu_state::DEAD
+                    },
+                };
+                if cpu::get(index).is_some_and(|cpu| cpu.running.load(Ordering::Relaxed)) {
+                    entry.state = cpu_state::RUNNING;
+                }
+                entry
+            }),
+        )),
         inventory::kind::LINES => {
             let lines = (0..resources.lines.end()).filter_map(|physical| {
                 let owner = resources.lines.owner(physical)?;
-                (owner != Owner::Free).then(|| inventory::Line { physical, owner: owner.number() })
+                (owner != Owner::Free).then(|| inventory::Line {
+                    physical,
+                    owner: owner.number(),
+                })
             });
             Ok(fill(out, first, lines))
         }
@@ -103,9 +121,16 @@ fn machine_entry() -> inventory::Machine {
     }
 }
 
-fn fill<T: IntoBytes + Immutable>(out: &mut [u8], first: usize, entries: impl Iterator<Item = T>) -> u64 {
+fn fill<T: IntoBytes + Immutable>(
+    out: &mut [u8],
+    first: usize,
+    entries: impl Iterator<Item = T>,
+) -> u64 {
     let mut count = 0u64;
-    for (slot, entry) in out.chunks_exact_mut(size_of::<T>()).zip(entries.skip(first)) {
+    for (slot, entry) in out
+        .chunks_exact_mut(size_of::<T>())
+        .zip(entries.skip(first))
+    {
         slot.copy_from_slice(entry.as_bytes());
         count = count.saturating_add(1);
     }

@@ -47,7 +47,10 @@ pub struct Space {
 }
 
 impl Space {
-    pub const EMPTY: Self = Self { zone: 0, table: None };
+    pub const EMPTY: Self = Self {
+        zone: 0,
+        table: None,
+    };
 
     /// An empty space for `zone`.
     pub fn create(&mut self, zone: u8) -> Result<(), Error> {
@@ -62,7 +65,10 @@ impl Space {
     /// Gives all tables back and forgets every translation.
     pub fn destroy(&mut self) {
         if let Some(mut table) = self.table.take() {
-            table.clear_all(&mut PoolFrames { zone: self.zone, root: table.root() });
+            table.clear_all(&mut PoolFrames {
+                zone: self.zone,
+                root: table.root(),
+            });
             pool::free(table.root(), table.geometry().root_frames());
         }
     }
@@ -71,11 +77,25 @@ impl Space {
         self.table.as_ref().map_or(0, Table::root)
     }
 
-    pub fn map(&mut self, guest: u64, physical: Range, attributes: Attributes) -> Result<(), Error> {
+    pub fn map(
+        &mut self,
+        guest: u64,
+        physical: Range,
+        attributes: Attributes,
+    ) -> Result<(), Error> {
         let table = self.table.as_mut().ok_or(Error::WrongState)?;
-        let mut frames = PoolFrames { zone: self.zone, root: table.root() };
+        let mut frames = PoolFrames {
+            zone: self.zone,
+            root: table.root(),
+        };
         table
-            .map(&mut frames, guest, physical.base(), physical.size(), attributes)
+            .map(
+                &mut frames,
+                guest,
+                physical.base(),
+                physical.size(),
+                attributes,
+            )
             .map_err(|error| match error {
                 MapError::Misaligned => Error::Misaligned,
                 MapError::Occupied => Error::GuestOverlap,
@@ -86,14 +106,20 @@ impl Space {
     /// Takes guest addresses away, mapped or not.
     pub fn unmap(&mut self, guest: Range) -> Result<(), Error> {
         let table = self.table.as_mut().ok_or(Error::WrongState)?;
-        let mut frames = PoolFrames { zone: self.zone, root: table.root() };
+        let mut frames = PoolFrames {
+            zone: self.zone,
+            root: table.root(),
+        };
         table
             .unmap(&mut frames, guest.base(), guest.size())
             .map_err(|_| Error::OutOfMemory)
     }
 
     pub fn is_mapped(&self, guest: u64) -> bool {
-        let frames = PoolFrames { zone: self.zone, root: self.root() };
+        let frames = PoolFrames {
+            zone: self.zone,
+            root: self.root(),
+        };
         self.table
             .as_ref()
             .is_some_and(|table| table.translate(&frames, guest).is_some())

@@ -70,7 +70,12 @@ pub enum StartError {
 
 impl Zone {
     /// Starts vCPU `number` at guest address `entry`.
-    pub fn start_vcpu(&self, number: usize, entry: u64, arguments: [u64; 4]) -> Result<(), StartError> {
+    pub fn start_vcpu(
+        &self,
+        number: usize,
+        entry: u64,
+        arguments: [u64; 4],
+    ) -> Result<(), StartError> {
         let (Some(vcpu), Some(processor)) =
             (self.vcpus.get(number), self.layout().cpu_index(number))
         else {
@@ -131,8 +136,12 @@ pub fn on_mailbox(bits: u32) {
 /// Enters the zone that this processor was given, if it still wants to run.
 fn enter() {
     let processor = cpu::this();
-    let Some((zone, number)) = current() else { return };
-    let Some(vcpu) = zone.vcpus.get(number) else { return };
+    let Some((zone, number)) = current() else {
+        return;
+    };
+    let Some(vcpu) = zone.vcpus.get(number) else {
+        return;
+    };
     if zone.state() != Some(State::Running) && zone.state() != Some(State::Paused) {
         zone.left(number);
         return;
@@ -142,7 +151,10 @@ fn enter() {
     processor.mailbox.fetch_and(!mail::ATTEND, Ordering::AcqRel);
     zone.first_entry();
     let entry = vcpu.entry.load(Ordering::Acquire);
-    let arguments = vcpu.arguments.each_ref().map(|argument| argument.load(Ordering::Relaxed));
+    let arguments = vcpu
+        .arguments
+        .each_ref()
+        .map(|argument| argument.load(Ordering::Relaxed));
     arch::vcpu::set_up(zone, number);
     // A stop or pause that came since is seen here.
     attend();
@@ -159,7 +171,9 @@ pub fn serve_mail() {
         && let Some((zone, number)) = current()
         && let Some(target) = notify::target()
     {
-        zone.controller.lock().pulse(target.line, zone, Some(number));
+        zone.controller
+            .lock()
+            .pulse(target.line, zone, Some(number));
     }
     if bits & mail::ATTEND != 0 {
         attend();
@@ -181,7 +195,9 @@ pub fn attend() {
                 }
                 arch::cpu::wait_for_interrupt();
                 arch::interrupts::take_kick();
-                let bits = cpu::this().mailbox.fetch_and(mail::NOTIFY, Ordering::AcqRel);
+                let bits = cpu::this()
+                    .mailbox
+                    .fetch_and(mail::NOTIFY, Ordering::AcqRel);
                 if bits & mail::FLUSH != 0 {
                     arch::stage2::flush_here();
                 }

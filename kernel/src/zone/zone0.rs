@@ -24,7 +24,11 @@ const PIECES: usize = 8;
 const TREE_SIZE: u64 = 2 << 20;
 
 /// Makes zone0 of what zones at boot have left.
-pub fn create(resources: &mut Resources, zone: &'static Zone, bundle: &Bundle) -> Result<(), Error> {
+pub fn create(
+    resources: &mut Resources,
+    zone: &'static Zone,
+    bundle: &Bundle,
+) -> Result<(), Error> {
     let wanted = bundle.first(entry::ZONE0).ok_or(Error::InvalidArgument)?;
     let (wanted, _) = Zone0::read_from_prefix(wanted).map_err(|_| Error::InvalidArgument)?;
     let mut descriptor = ZoneDescriptor::new(arch::facts().architecture, kind::MANAGEMENT);
@@ -45,7 +49,11 @@ fn take_cpus(
     descriptor: &mut ZoneDescriptor,
 ) -> Result<(), Error> {
     let own = cpu::this().index as usize;
-    let most = if wanted.cpus == 0 { abi::MAX_VCPUS } else { wanted.cpus as usize };
+    let most = if wanted.cpus == 0 {
+        abi::MAX_VCPUS
+    } else {
+        wanted.cpus as usize
+    };
     let mut count = 0usize;
     let order = core::iter::once(own).chain((0..abi::MAX_CPUS).filter(|&index| index != own));
     for index in order {
@@ -55,12 +63,19 @@ fn take_cpus(
         if let Some(physical) = resources.take_cpu(index, OWNER)
             && let Some(slot) = descriptor.cpus.get_mut(count)
         {
-            *slot = CpuAssignment { physical, guest: physical };
+            *slot = CpuAssignment {
+                physical,
+                guest: physical,
+            };
             count = count.saturating_add(1);
         }
     }
     descriptor.cpu_count = u32::try_from(count).map_err(|_| Error::CpuNotFree)?;
-    if count == 0 { Err(Error::CpuNotFree) } else { Ok(()) }
+    if count == 0 {
+        Err(Error::CpuNotFree)
+    } else {
+        Ok(())
+    }
 }
 
 /// The lowest large pieces of free memory, mapped where they are.
@@ -69,9 +84,17 @@ fn take_memory(
     wanted: &Zone0,
     descriptor: &mut ZoneDescriptor,
 ) -> Result<(), Error> {
-    let mut left = if wanted.memory == 0 { u64::MAX } else { wanted.memory };
+    let mut left = if wanted.memory == 0 {
+        u64::MAX
+    } else {
+        wanted.memory
+    };
     let mut pieces = ArrayVec::<Range, PIECES>::new();
-    for piece in resources.ram.pieces().filter(|piece| piece.owner == Owner::Free) {
+    for piece in resources
+        .ram
+        .pieces()
+        .filter(|piece| piece.owner == Owner::Free)
+    {
         let base = piece.range.base().next_multiple_of(BLOCK);
         let room = piece.range.end().saturating_sub(base);
         let size = room.min(left) & !(PAGE_SIZE.wrapping_sub(1));
@@ -88,7 +111,10 @@ fn take_memory(
         }
     }
     for (slot, range) in descriptor.memory.iter_mut().zip(&pieces) {
-        resources.ram.transfer(*range, Owner::Free, OWNER).map_err(|_| Error::MemoryNotFree)?;
+        resources
+            .ram
+            .transfer(*range, Owner::Free, OWNER)
+            .map_err(|_| Error::MemoryNotFree)?;
         *slot = MemoryRegion {
             guest: range.base(),
             physical: range.base(),
@@ -97,7 +123,11 @@ fn take_memory(
         };
     }
     descriptor.memory_count = u32::try_from(pieces.len()).map_err(|_| Error::MemoryNotFree)?;
-    if pieces.is_empty() { Err(Error::MemoryNotFree) } else { Ok(()) }
+    if pieces.is_empty() {
+        Err(Error::MemoryNotFree)
+    } else {
+        Ok(())
+    }
 }
 
 /// The mailbox page, and a line that no device has.
@@ -121,7 +151,9 @@ fn set_up_mailbox(descriptor: &ZoneDescriptor) -> Result<Range, Error> {
 /// Puts kernel, initrd and device tree into zone0's memory, and says where it
 /// starts. Before its first start and before each restart.
 pub fn load(zone: &Zone, bundle: &Bundle) -> Result<(), Error> {
-    let kernel = bundle.first(entry::ZONE0_KERNEL).ok_or(Error::InvalidArgument)?;
+    let kernel = bundle
+        .first(entry::ZONE0_KERNEL)
+        .ok_or(Error::InvalidArgument)?;
     let initrd = bundle.first(entry::ZONE0_INITRD).unwrap_or(&[]);
     let (text_offset, image_size) = linux_header(kernel).ok_or(Error::InvalidArgument)?;
     let memory = zone.layout().descriptor.memory();
@@ -130,13 +162,19 @@ pub fn load(zone: &Zone, bundle: &Bundle) -> Result<(), Error> {
     let tree = add(start, image_size.max(kernel.len() as u64))?.next_multiple_of(BLOCK);
     let initrd_start = add(tree, TREE_SIZE)?;
     let end = add(initrd_start, initrd.len() as u64)?;
-    if zone.layout().ram(Gpa(first.physical), end.saturating_sub(first.physical)).is_none() {
+    if zone
+        .layout()
+        .ram(Gpa(first.physical), end.saturating_sub(first.physical))
+        .is_none()
+    {
         return Err(Error::OutOfRange);
     }
     loader::copy(start, kernel.as_ptr() as u64, kernel.len() as u64);
     loader::copy(initrd_start, initrd.as_ptr() as u64, initrd.len() as u64);
-    let initrd = (!initrd.is_empty())
-        .then_some(Region { base: initrd_start, size: initrd.len() as u64 });
+    let initrd = (!initrd.is_empty()).then_some(Region {
+        base: initrd_start,
+        size: initrd.len() as u64,
+    });
     write_tree(zone, bundle, tree, initrd)?;
     zone.set_entry(start, arch::linux_arguments(tree));
     Ok(())
@@ -166,7 +204,10 @@ fn write_tree(zone: &Zone, bundle: &Bundle, at: u64, initrd: Option<Region>) -> 
         let _ = cpus.try_push(assignment.physical);
     }
     for region in layout.descriptor.memory() {
-        let _ = memory.try_push(Region { base: region.physical, size: region.size });
+        let _ = memory.try_push(Region {
+            base: region.physical,
+            size: region.size,
+        });
     }
     let command_line = bundle.first(entry::ZONE0_COMMAND_LINE).unwrap_or(&[]);
     let edits = Zone0Edits {
@@ -174,7 +215,10 @@ fn write_tree(zone: &Zone, bundle: &Bundle, at: u64, initrd: Option<Region>) -> 
         memory: &memory,
         initrd,
         command_line: core::str::from_utf8(command_line).unwrap_or(""),
-        mailbox: Region { base: target.page, size: PAGE_SIZE },
+        mailbox: Region {
+            base: target.page,
+            size: PAGE_SIZE,
+        },
         line: target.line,
         withheld: &[],
         without_extensions: &[],
@@ -194,7 +238,11 @@ fn write_tree(zone: &Zone, bundle: &Bundle, at: u64, initrd: Option<Region>) -> 
 /// zone0's, in the largest block that is. Whether it is.
 pub fn map_device(zone: &Zone, at: Gpa) -> bool {
     let resources = MANAGEMENT.lock();
-    let Some(piece) = resources.mmio.owner(at.0).filter(|piece| piece.owner == OWNER) else {
+    let Some(piece) = resources
+        .mmio
+        .owner(at.0)
+        .filter(|piece| piece.owner == OWNER)
+    else {
         return false;
     };
     let mut space = zone.space.lock();
@@ -203,7 +251,9 @@ pub fn map_device(zone: &Zone, at: Gpa) -> bool {
     }
     for size in [BLOCK, PAGE_SIZE] {
         let base = at.0 & !(size.wrapping_sub(1));
-        let Some(range) = Range::new(base, size) else { continue };
+        let Some(range) = Range::new(base, size) else {
+            continue;
+        };
         let inside = piece.range.holds(base, size);
         if inside && space.map(base, range, Attributes::DEVICE).is_ok() {
             return true;

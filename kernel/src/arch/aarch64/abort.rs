@@ -4,7 +4,6 @@
 use super::controller::Physical;
 use super::exit::{note, skip};
 use super::vectors::Registers;
-use crate::read_register;
 use crate::zone::device::{self, Access, Outcome};
 use crate::zone::fault::fault;
 use crate::zone::layout::Gpa;
@@ -55,7 +54,11 @@ impl Syndrome {
         } else {
             value >> unused
         };
-        if self.is_64_bit() { value } else { value & 0xffff_ffff }
+        if self.is_64_bit() {
+            value
+        } else {
+            value & 0xffff_ffff
+        }
     }
 }
 
@@ -68,11 +71,17 @@ fn addresses() -> (u64, u64) {
 
 pub fn data(registers: &mut Registers, bits: u64) {
     let syndrome = Syndrome(bits);
-    let Some((zone, number)) = zone::current() else { return };
+    let Some((zone, number)) = zone::current() else {
+        return;
+    };
     let (at, virtual_address) = addresses();
     let record = || FaultRecord {
         flags: if syndrome.is_write() { FAULT_WRITE } else { 0 },
-        width: if syndrome.is_valid() { syndrome.width().into() } else { 0 },
+        width: if syndrome.is_valid() {
+            syndrome.width().into()
+        } else {
+            0
+        },
         pc: registers.pc,
         address: at,
         virtual_address,
@@ -130,12 +139,22 @@ impl Target {
     }
 
     /// The value read; `None` if the guest is to try again.
-    fn access(&self, zone: &Zone, number: usize, width: u8, write: Option<u64>, pc: u64) -> Option<u64> {
+    fn access(
+        &self,
+        zone: &Zone,
+        number: usize,
+        width: u8,
+        write: Option<u64>,
+        pc: u64,
+    ) -> Option<u64> {
         let vcpu = u8::try_from(number).ok()?;
         match *self {
             Self::Distributor(offset) => {
                 note(ExitCause::InterruptController, pc, offset.into());
-                let physical = &mut Physical { zone, own: Some(vcpu) };
+                let physical = &mut Physical {
+                    zone,
+                    own: Some(vcpu),
+                };
                 let gic = &mut zone.controller.lock().gic;
                 match write {
                     Some(value) => gic.distributor_write(vcpu, offset, width, value, physical),
@@ -144,8 +163,15 @@ impl Target {
                 Some(0)
             }
             Self::Redistributors(offset) => {
-                note(ExitCause::InterruptController, pc, u64::from(offset) | 1 << 32);
-                let physical = &mut Physical { zone, own: Some(vcpu) };
+                note(
+                    ExitCause::InterruptController,
+                    pc,
+                    u64::from(offset) | 1 << 32,
+                );
+                let physical = &mut Physical {
+                    zone,
+                    own: Some(vcpu),
+                };
                 let gic = &mut zone.controller.lock().gic;
                 match write {
                     Some(value) => gic.redistributor_write(vcpu, offset, width, value, physical),
@@ -154,7 +180,16 @@ impl Target {
                 Some(0)
             }
             Self::Device { device, offset } => {
-                match device::access(zone, number, &Access { device, offset, width, write }) {
+                match device::access(
+                    zone,
+                    number,
+                    &Access {
+                        device,
+                        offset,
+                        width,
+                        write,
+                    },
+                ) {
                     Outcome::Done(value) => Some(value),
                     Outcome::Retry => {
                         zone::vcpu::serve_mail();
@@ -185,4 +220,3 @@ pub fn instruction(registers: &mut Registers, bits: u64) {
         },
     )
 }
-

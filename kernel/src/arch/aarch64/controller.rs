@@ -13,7 +13,9 @@ use arrayvec::ArrayVec;
 use machine::Region;
 use ownership::Range;
 use paging::Attributes;
-use vgic::{DISTRIBUTOR_SIZE, Effects, ListRegister, ListRegisters, REDISTRIBUTOR_SIZE, Version, Vgic};
+use vgic::{
+    DISTRIBUTOR_SIZE, Effects, ListRegister, ListRegisters, REDISTRIBUTOR_SIZE, Version, Vgic,
+};
 
 /// The PPIs of EL1's timers, which zones get directly.
 pub const VIRTUAL_TIMER: u16 = 27;
@@ -65,7 +67,8 @@ impl Effects for Physical<'_> {
     }
 
     fn is_pending(&mut self, vcpu: u8, intid: u16) -> bool {
-        (u32::from(intid) >= SHARED_FIRST || self.own == Some(vcpu)) && gic::is_pending(intid.into())
+        (u32::from(intid) >= SHARED_FIRST || self.own == Some(vcpu))
+            && gic::is_pending(intid.into())
     }
 
     fn clear_pending(&mut self, vcpu: u8, intid: u16) {
@@ -138,7 +141,8 @@ impl Controller {
         let highest = layout.descriptor.controller.lines.saturating_sub(1);
         let list_registers = u8::try_from(gic::list_register_count()).unwrap_or(4);
         let highest = u16::try_from(highest).unwrap_or(1019);
-        self.gic.configure(version(), &affinities, list_registers, highest);
+        self.gic
+            .configure(version(), &affinities, list_registers, highest);
         self.gic.add_private(VIRTUAL_TIMER, true);
         self.gic.add_private(PHYSICAL_TIMER, true);
         let virtual_only = |line: u32| layout.is_zone0() && mailbox_line() == Some(line);
@@ -174,7 +178,8 @@ impl Controller {
     /// A line leaves the zone for another one.
     pub fn take_line(&mut self, line: u32, zone: &Zone) {
         if let Ok(intid) = u16::try_from(line) {
-            self.gic.remove_line(intid, &mut Physical { zone, own: None });
+            self.gic
+                .remove_line(intid, &mut Physical { zone, own: None });
         }
     }
 
@@ -189,7 +194,9 @@ impl Controller {
     /// Drives the line of a virtual device; `caller` is the vCPU whose exit
     /// this is, if it is one of the zone's.
     pub fn set_level(&mut self, line: u32, level: bool, zone: &Zone, caller: Option<usize>) {
-        let Ok(intid) = u16::try_from(line) else { return };
+        let Ok(intid) = u16::try_from(line) else {
+            return;
+        };
         let own = caller.and_then(|vcpu| u8::try_from(vcpu).ok());
         let physical = &mut Physical { zone, own };
         self.gic.set_level(intid, level, own, physical);
@@ -198,7 +205,9 @@ impl Controller {
 
     /// An edge on such a line.
     pub fn pulse(&mut self, line: u32, zone: &Zone, caller: Option<usize>) {
-        let Ok(intid) = u16::try_from(line) else { return };
+        let Ok(intid) = u16::try_from(line) else {
+            return;
+        };
         let own = caller.and_then(|vcpu| u8::try_from(vcpu).ok());
         let physical = &mut Physical { zone, own };
         self.gic.pulse(intid, own, physical);
@@ -233,7 +242,10 @@ pub fn set_up_processor() {
 /// The vCPU ends.
 pub fn tear_down_processor(zone: &Zone, vcpu: usize) {
     if let Ok(vcpu) = u8::try_from(vcpu) {
-        let physical = &mut Physical { zone, own: Some(vcpu) };
+        let physical = &mut Physical {
+            zone,
+            own: Some(vcpu),
+        };
         zone.controller.lock().gic.retire(vcpu, physical);
     }
     gic::set_hypervisor_control(0);
@@ -256,7 +268,9 @@ pub fn kernel_regions() -> ArrayVec<Region, 32> {
     };
     match boot::machine().map(|machine| &machine.controller) {
         Some(machine::Controller::GicV2(gic)) => {
-            [gic.distributor, gic.cpu, gic.hypervisor, gic.virtual_cpu].into_iter().for_each(add);
+            [gic.distributor, gic.cpu, gic.hypervisor, gic.virtual_cpu]
+                .into_iter()
+                .for_each(add);
         }
         Some(machine::Controller::GicV3(gic)) => {
             add(gic.distributor);
@@ -270,20 +284,31 @@ pub fn kernel_regions() -> ArrayVec<Region, 32> {
 
 /// The machine's controller as zone0 sees it: in its place.
 pub fn physical() -> descriptor::Controller {
-    let range = |region: Region| GuestRange { base: region.base, size: region.size };
+    let range = |region: Region| GuestRange {
+        base: region.base,
+        size: region.size,
+    };
     let lines = gic::lines();
     match boot::machine().map(|machine| &machine.controller) {
         Some(machine::Controller::GicV2(gic)) => descriptor::Controller {
             kind: controller::GIC_V2,
             lines,
-            regions: [range(gic.distributor), range(gic.cpu), GuestRange::default()],
+            regions: [
+                range(gic.distributor),
+                range(gic.cpu),
+                GuestRange::default(),
+            ],
         },
         Some(machine::Controller::GicV3(gic)) => descriptor::Controller {
             kind: controller::GIC_V3,
             lines,
             regions: [
                 range(gic.distributor),
-                gic.redistributors.first().copied().map(range).unwrap_or_default(),
+                gic.redistributors
+                    .first()
+                    .copied()
+                    .map(range)
+                    .unwrap_or_default(),
                 GuestRange::default(),
             ],
         },
@@ -306,11 +331,16 @@ pub fn check(zone: &ZoneDescriptor) -> Result<(), Error> {
     };
     let distributor_fits = match gic::version() {
         gic::Version::V3 => distributor.size == DISTRIBUTOR_SIZE,
-        gic::Version::V2 => distributor.size >= abi::PAGE_SIZE && distributor.size <= DISTRIBUTOR_SIZE,
+        gic::Version::V2 => {
+            distributor.size >= abi::PAGE_SIZE && distributor.size <= DISTRIBUTOR_SIZE
+        }
     };
     let lines_fit = zone.controller.lines <= gic::lines();
     let lines_shared = zone.lines().iter().all(|line| line.guest >= SHARED_FIRST)
-        && zone.devices().iter().all(|device| device.line >= SHARED_FIRST);
+        && zone
+            .devices()
+            .iter()
+            .all(|device| device.line >= SHARED_FIRST);
     if !lines_shared {
         return Err(Error::LineNotFree);
     }

@@ -4,7 +4,6 @@
 use super::mmu;
 use super::psci;
 use crate::cpu::Processor;
-use crate::{read_register, write_register};
 use core::arch::asm;
 
 /// Affinity fields of MPIDR_EL1.
@@ -90,12 +89,6 @@ pub fn delay(microseconds: u64) {
 /// Asks the firmware to switch the machine off; halts if it does not.
 pub fn machine_off() -> ! {
     psci::system_off();
-    halt()
-}
-
-/// Asks the firmware to start the machine again; halts if it does not.
-pub fn machine_reset() -> ! {
-    psci::system_reset();
     halt()
 }
 

@@ -44,7 +44,6 @@ pub mod image {
         start = __image_start;
         rodata = __rodata_start;
         data = __data_start;
-        bss_end = __bss_end;
         pool = __pool_start;
         /// End of all that is the kernel's.
         end = __kernel_end;

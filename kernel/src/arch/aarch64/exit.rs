@@ -4,8 +4,8 @@
 use super::vectors::Registers;
 use super::{abort, controller::Physical, cpu, guest_psci, inject, system_register};
 use crate::drivers::gic;
+use crate::hypercall;
 use crate::zone::{self, fault::fault, vcpu};
-use crate::{hypercall, read_register};
 use abi::ExitCause;
 use abi::counters::TraceEntry;
 use abi::status::{FaultCause, FaultRecord};
@@ -47,7 +47,11 @@ pub extern "C" fn exit_sync(registers: &mut Registers) {
         other if class::UNDEFINED.contains(&other) => undefined(registers, syndrome),
         _ => fault(
             FaultCause::UnexpectedExit,
-            FaultRecord { pc: registers.pc, syndrome, ..FaultRecord::default() },
+            FaultRecord {
+                pc: registers.pc,
+                syndrome,
+                ..FaultRecord::default()
+            },
         ),
     }
 }
@@ -80,7 +84,9 @@ pub fn skip(registers: &mut Registers, syndrome: u64) {
 /// HVC and SMC: ours, PSCI, or nobody's.
 fn call(registers: &mut Registers, syndrome: u64) {
     use abi::hypercall::AARCH64_BASE;
-    let Some((zone, _)) = zone::current() else { return };
+    let Some((zone, _)) = zone::current() else {
+        return;
+    };
     let [function, arguments @ ..] = registers.x;
     // The immediate of `hvc` and `smc` is 0 by SMCCC.
     if syndrome & 0xffff != 0 {
@@ -125,9 +131,14 @@ pub extern "C" fn exit_irq() -> u64 {
         gic::drop_priority(acknowledged);
         gic::deactivate(acknowledged);
         crate::cpu::this().count(ExitCause::Kick);
-        let physical = &mut Physical { zone, own: Some(vcpu) };
+        let physical = &mut Physical {
+            zone,
+            own: Some(vcpu),
+        };
         zone.controller.lock().gic.synchronize(vcpu, physical);
-        let mail = crate::cpu::this().mailbox.load(core::sync::atomic::Ordering::Acquire);
+        let mail = crate::cpu::this()
+            .mailbox
+            .load(core::sync::atomic::Ordering::Acquire);
         return u64::from(mail != 0);
     }
     if intid >= gic::SPURIOUS_FIRST {
@@ -137,16 +148,31 @@ pub extern "C" fn exit_irq() -> u64 {
     gic::drop_priority(acknowledged);
     if intid == gic::maintenance_line() {
         crate::cpu::this().count(ExitCause::Maintenance);
-        let physical = &mut Physical { zone, own: Some(vcpu) };
+        let physical = &mut Physical {
+            zone,
+            own: Some(vcpu),
+        };
         zone.controller.lock().gic.synchronize(vcpu, physical);
         gic::deactivate(acknowledged);
         return 0;
     }
     let timer = intid < 32;
-    let cause = if timer { ExitCause::TimerInterrupt } else { ExitCause::DeviceInterrupt };
+    let cause = if timer {
+        ExitCause::TimerInterrupt
+    } else {
+        ExitCause::DeviceInterrupt
+    };
     crate::cpu::this().count(cause);
-    let physical = &mut Physical { zone, own: Some(vcpu) };
-    if !zone.controller.lock().gic.hardware_interrupt(vcpu, intid as u16, physical) {
+    let physical = &mut Physical {
+        zone,
+        own: Some(vcpu),
+    };
+    if !zone
+        .controller
+        .lock()
+        .gic
+        .hardware_interrupt(vcpu, intid as u16, physical)
+    {
         crate::cpu::this().count(ExitCause::SpuriousInterrupt);
         gic::enable_line(intid, false);
         gic::deactivate(acknowledged);
@@ -175,6 +201,10 @@ pub extern "C" fn exit_serror(registers: &mut Registers) {
     let syndrome = unsafe { read_register!("esr_el2") };
     fault(
         FaultCause::HardwareError,
-        FaultRecord { pc: registers.pc, syndrome, ..FaultRecord::default() },
+        FaultRecord {
+            pc: registers.pc,
+            syndrome,
+            ..FaultRecord::default()
+        },
     )
 }

@@ -41,7 +41,11 @@ use function::*;
 /// The value for x0; some calls do not return.
 pub fn call(zone: &Zone, function: u64, arguments: [u64; 3]) -> u64 {
     let wide = function & WIDE != 0;
-    let [a, b, c] = if wide { arguments } else { arguments.map(|value| value & 0xffff_ffff) };
+    let [a, b, c] = if wide {
+        arguments
+    } else {
+        arguments.map(|value| value & 0xffff_ffff)
+    };
     let has_wide_form = matches!(function & !WIDE, CPU_SUSPEND | CPU_ON | AFFINITY_INFO);
     if wide && !has_wide_form {
         return NOT_SUPPORTED;
@@ -67,10 +71,14 @@ pub fn call(zone: &Zone, function: u64, arguments: [u64; 3]) -> u64 {
 fn end(zone: &Zone, reason: StopReason) -> ! {
     // Refused only if another processor of the zone was first.
     if zone.stop(reason, None).is_ok() {
-        crate::log!("zone {}: {}", zone.number(), match reason {
-            StopReason::Reset => "asks for a reset",
-            _ => "powers off",
-        });
+        crate::log!(
+            "zone {}: {}",
+            zone.number(),
+            match reason {
+                StopReason::Reset => "asks for a reset",
+                _ => "powers off",
+            }
+        );
     }
     vcpu::leave()
 }

@@ -2,7 +2,6 @@
 //! Identification registers: what the machine has, less what zones do not get.
 
 use super::system_register::Name;
-use crate::read_register;
 
 macro_rules! identification {
     ($name:expr; $($crm:literal: $($op2:literal)*;)*) => {
@@ -32,6 +31,11 @@ pub fn read(name: Name) -> u64 {
 }
 
 /// The 4-bit fields (by number, from the right) that a zone may see.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "computed at compile time"
+)]
 const fn fields(shown: &[u32]) -> u64 {
     let mut mask = 0u64;
     let mut at = 0;

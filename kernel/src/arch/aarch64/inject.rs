@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Exceptions that a zone takes at its own EL1.
 
-use super::vectors::Registers;
 use super::vcpu::ENTRY_STATE;
-use crate::{read_register, write_register};
+use super::vectors::Registers;
 
 /// ESR_EL1: unknown reason, 32-bit instruction.
 const UNKNOWN: u64 = 1 << 25;

@@ -41,7 +41,11 @@ pub fn drain() {
 
 /// Lets nothing but kicks be pending for this processor, or everything again.
 pub fn only_kicks(only: bool) {
-    gic::set_priority_mask(if only { gic::KICKS_ONLY } else { gic::EVERYTHING });
+    gic::set_priority_mask(if only {
+        gic::KICKS_ONLY
+    } else {
+        gic::EVERYTHING
+    });
 }
 
 /// Takes a kick, if one is pending; other interrupts stay.

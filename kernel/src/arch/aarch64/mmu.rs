@@ -42,10 +42,25 @@ const MAIR: u64 = 0x04ff;
 /// is added from ID_AA64MMFR0_EL1.
 const TCR: u64 = 16 | 0b01 << 8 | 0b01 << 10 | 0b11 << 12 | 1 << 23 | 1 << 31;
 
-const GEOMETRY: Geometry = Geometry { levels: 4, root_bits: 9 };
-const TEXT: Attributes = Attributes { write: false, execute: true, memory: Memory::Normal };
-const READ_ONLY: Attributes = Attributes { write: false, execute: false, memory: Memory::Normal };
-const DATA: Attributes = Attributes { write: true, execute: false, memory: Memory::Normal };
+const GEOMETRY: Geometry = Geometry {
+    levels: 4,
+    root_bits: 9,
+};
+const TEXT: Attributes = Attributes {
+    write: false,
+    execute: true,
+    memory: Memory::Normal,
+};
+const READ_ONLY: Attributes = Attributes {
+    write: false,
+    execute: false,
+    memory: Memory::Normal,
+};
+const DATA: Attributes = Attributes {
+    write: true,
+    execute: false,
+    memory: Memory::Normal,
+};
 const DEVICE: Attributes = Attributes::DEVICE;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +111,8 @@ struct FirstFrames {
 impl Frames for FirstFrames {
     fn allocate(&mut self) -> Option<u64> {
         let base = (&raw const FIRST) as u64;
-        let frame = (self.used < FIRST_TABLES).then(|| base.wrapping_add(PAGE.wrapping_mul(self.used as u64)));
+        let frame = (self.used < FIRST_TABLES)
+            .then(|| base.wrapping_add(PAGE.wrapping_mul(self.used as u64)));
         self.used = self.used.wrapping_add(1);
         frame
     }
@@ -128,7 +144,15 @@ impl Frames for PoolFrames {
     }
     fn flush(&mut self) {
         // SAFETY: forgets translations of this regime only; they are walked again.
-        unsafe { asm!("dsb ishst", "tlbi alle2is", "dsb ish", "isb", options(nostack, preserves_flags)) };
+        unsafe {
+            asm!(
+                "dsb ishst",
+                "tlbi alle2is",
+                "dsb ish",
+                "isb",
+                options(nostack, preserves_flags)
+            )
+        };
     }
 }
 
@@ -230,7 +254,9 @@ fn copy_root(root: u64) {
 
 /// The pages that [base, base + size) touches.
 fn pages(base: u64, size: u64) -> Result<(u64, u64), Error> {
-    let end = base.checked_add(size).and_then(|end| end.checked_next_multiple_of(PAGE));
+    let end = base
+        .checked_add(size)
+        .and_then(|end| end.checked_next_multiple_of(PAGE));
     let start = base & !(PAGE.wrapping_sub(1));
     match end {
         Some(end) if size != 0 && end <= PRIVATE_BASE => Ok((start, end)),
@@ -291,7 +317,10 @@ pub fn map_ram(base: u64, size: u64) -> Result<(), Error> {
     if end > PRIVATE_BASE {
         return Err(Error::BadRange);
     }
-    for (from, to) in [(start, end.min(image::start())), (start.max(image::end()), end)] {
+    for (from, to) in [
+        (start, end.min(image::start())),
+        (start.max(image::end()), end),
+    ] {
         if from < to {
             change(|table, frames| table.map(frames, from, from, to.wrapping_sub(from), DATA))?;
         }
@@ -321,7 +350,10 @@ pub fn add_processor() -> Result<u64, Error> {
         change(|table, pool| table.unmap(pool, frames, size))?;
     }
     copy_root(root);
-    ROOTS.lock().try_push(root).map_err(|_| Error::OutOfFrames)?;
+    ROOTS
+        .lock()
+        .try_push(root)
+        .map_err(|_| Error::OutOfFrames)?;
     Ok(root)
 }
 
@@ -348,20 +380,15 @@ pub fn switch_to(root: u64, next: extern "C" fn() -> !) -> ! {
     }
 }
 
-/// This processor's private data, zero at boot: [`PRIVATE_SIZE`] bytes at the
-/// same address on every processor, mapped in its own table only.
-#[inline]
-pub fn private_area() -> *mut u8 {
-    PRIVATE_DATA as *mut u8
-}
-
 /// Whether `address` is on this processor's stack, or on the one of the boot.
 pub fn on_stack(address: u64) -> bool {
     let boot = (&raw const super::entry::BOOT_STACK) as u64;
     let inside = |bottom: u64, top: u64| address >= bottom && address < top.wrapping_sub(15);
-    inside(boot, boot.wrapping_add(super::entry::BOOT_STACK_SIZE as u64))
-        || (super::cpu::try_this().is_some()
-            && (inside(STACK_BOTTOM, STACK_TOP) || inside(EMERGENCY_BOTTOM, EMERGENCY_TOP)))
+    inside(
+        boot,
+        boot.wrapping_add(super::entry::BOOT_STACK_SIZE as u64),
+    ) || (super::cpu::try_this().is_some()
+        && (inside(STACK_BOTTOM, STACK_TOP) || inside(EMERGENCY_BOTTOM, EMERGENCY_TOP)))
 }
 
 /// The firmware's device tree, as long as its header says; `None` if there is

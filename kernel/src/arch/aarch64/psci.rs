@@ -9,7 +9,6 @@ static FIRMWARE: Once<Psci> = Once::new();
 
 /// Status words (5.2.2).
 pub const SUCCESS: i32 = 0;
-pub const ALREADY_ON: i32 = -4;
 
 pub fn init(psci: Psci) {
     let _ = FIRMWARE.set(psci);
@@ -46,9 +45,4 @@ pub fn cpu_on(affinity: u64, entry: u64) -> Option<i32> {
 /// Returns only if it does not work.
 pub fn system_off() {
     call(|psci| psci.system_off, [0; 3]);
-}
-
-/// Returns only if it does not work.
-pub fn system_reset() {
-    call(|psci| psci.system_reset, [0; 3]);
 }

@@ -14,8 +14,12 @@ pub(super) struct Record {
     root: AtomicU64,
 }
 
-pub(super) static RECORDS: [Record; abi::MAX_CPUS] =
-    [const { Record { affinity: AtomicU64::new(0), root: AtomicU64::new(0) } }; abi::MAX_CPUS];
+pub(super) static RECORDS: [Record; abi::MAX_CPUS] = [const {
+    Record {
+        affinity: AtomicU64::new(0),
+        root: AtomicU64::new(0),
+    }
+}; abi::MAX_CPUS];
 
 /// Why a processor can not be started.
 pub enum Error {
@@ -41,10 +45,15 @@ impl fmt::Display for Error {
 pub fn start(processor: &Processor, enable: Enable) -> Result<(), Error> {
     let physical = processor.physical.load(Ordering::Relaxed);
     let root = mmu::add_processor().map_err(Error::Memory)?;
-    let record = RECORDS.get(processor.index as usize).ok_or(Error::NoMethod)?;
+    let record = RECORDS
+        .get(processor.index as usize)
+        .ok_or(Error::NoMethod)?;
     record.affinity.store(physical, Ordering::Relaxed);
     record.root.store(root, Ordering::Relaxed);
-    cpu::clean(core::ptr::from_ref(record) as u64, size_of::<Record>() as u64);
+    cpu::clean(
+        core::ptr::from_ref(record) as u64,
+        size_of::<Record>() as u64,
+    );
     let entry = entry::secondary_entry as *const () as u64;
     match enable {
         Enable::SpinTable(release) => {

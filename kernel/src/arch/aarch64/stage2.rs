@@ -2,7 +2,6 @@
 //! Stage-2 translation: its shape on this machine, and its TLB maintenance.
 
 use super::cpu;
-use crate::{read_register, write_register};
 use core::arch::asm;
 use paging::Geometry;
 
@@ -30,8 +29,14 @@ pub fn address_bits() -> u8 {
 /// (DDI 0487, D8.2.4).
 pub fn geometry() -> Geometry {
     match address_bits() {
-        bits @ ..=43 => Geometry { levels: 3, root_bits: bits.saturating_sub(30) },
-        bits => Geometry { levels: 4, root_bits: bits.saturating_sub(39) },
+        bits @ ..=43 => Geometry {
+            levels: 3,
+            root_bits: bits.saturating_sub(30),
+        },
+        bits => Geometry {
+            levels: 4,
+            root_bits: bits.saturating_sub(39),
+        },
     }
 }
 

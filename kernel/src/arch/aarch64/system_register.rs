@@ -22,7 +22,13 @@ const DC_CISW: Name = Name(1, 0, 7, 14, 2);
 /// ISS of EC 0x18 (DDI 0487, D23.2.39).
 fn name(syndrome: u64) -> Name {
     let field = |shift: u32, mask: u64| (syndrome >> shift & mask) as u8;
-    Name(field(20, 3), field(14, 7), field(10, 15), field(1, 15), field(17, 7))
+    Name(
+        field(20, 3),
+        field(14, 7),
+        field(10, 15),
+        field(1, 15),
+        field(17, 7),
+    )
 }
 
 enum Answer {
@@ -37,9 +43,17 @@ pub fn access(registers: &mut Registers, syndrome: u64) {
     let is_read = syndrome & 1 != 0;
     let value = registers.x.get(register).copied().unwrap_or(0);
     let sgi = matches!(name, ICC_SGI1R | ICC_ASGI1R | ICC_SGI0R);
-    let cause = if sgi { ExitCause::Ipi } else { ExitCause::SystemRegister };
+    let cause = if sgi {
+        ExitCause::Ipi
+    } else {
+        ExitCause::SystemRegister
+    };
     note(cause, registers.pc, syndrome);
-    let answer = if is_read { read(name) } else { write(name, value) };
+    let answer = if is_read {
+        read(name)
+    } else {
+        write(name, value)
+    };
     match answer {
         Answer::Read(value) => {
             if let Some(slot) = registers.x.get_mut(register) {
@@ -75,8 +89,14 @@ fn send_sgi(value: u64, group1: bool) -> Answer {
     if let Some((zone, number)) = zone::current()
         && let Ok(vcpu) = u8::try_from(number)
     {
-        let physical = &mut Physical { zone, own: Some(vcpu) };
-        zone.controller.lock().gic.send_sgi(vcpu, value, group1, physical);
+        let physical = &mut Physical {
+            zone,
+            own: Some(vcpu),
+        };
+        zone.controller
+            .lock()
+            .gic
+            .send_sgi(vcpu, value, group1, physical);
     }
     Answer::Done
 }

@@ -6,7 +6,6 @@ use super::stage2;
 use super::vectors::{self, Registers};
 use super::{cpu, interrupts};
 use crate::zone::Zone;
-use crate::{read_register, write_register};
 use core::arch::{asm, naked_asm};
 
 /// HCR_EL2 (DDI 0487, D23.2.60): stage 2, interrupts and SErrors to EL2,
@@ -47,7 +46,11 @@ pub const ENTRY_STATE: u64 = 0x3c5;
 /// Makes this processor's EL1 that of `zone`'s vCPU `number`, as after reset.
 pub fn set_up(zone: &Zone, number: usize) {
     let layout = zone.layout();
-    let affinity = layout.descriptor.cpus().get(number).map_or(0, |cpu| cpu.guest);
+    let affinity = layout
+        .descriptor
+        .cpus()
+        .get(number)
+        .map_or(0, |cpu| cpu.guest);
     let root = zone.space.lock().root();
     clear_el1();
     // SAFETY: registers of EL1, which runs nothing now, and EL2's control of it.
@@ -149,7 +152,7 @@ fn clear_el1() {
 
 macro_rules! zero_numbered {
     ($count:expr, $value:literal, $control:literal: $($number:literal)*) => {
-        $(if $count >= $number {
+        $(if (0..=$count).contains(&$number) {
             write_register!(concat!("dbg", $value, $number, "_el1"), 0);
             write_register!(concat!("dbg", $control, $number, "_el1"), 0);
         })*

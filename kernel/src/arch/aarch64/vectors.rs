@@ -19,7 +19,12 @@ pub struct Registers {
 }
 
 impl Registers {
-    pub const ZERO: Self = Self { x: [0; 31], pc: 0, pstate: 0, reserved: 0 };
+    pub const ZERO: Self = Self {
+        x: [0; 31],
+        pc: 0,
+        pstate: 0,
+        reserved: 0,
+    };
 }
 
 const SIZE: usize = size_of::<Registers>();
@@ -191,7 +196,9 @@ extern "C" fn own_exception(vector: u64, stack: u64, frame: u64) -> ! {
             out(reg) syndrome, out(reg) link, out(reg) far, options(nomem, nostack, preserves_flags))
     };
     crate::panic::exception(
-        format_args!("exception {vector}: ESR {syndrome:#x}, ELR {link:#x}, FAR {far:#x}, SP {stack:#x}"),
+        format_args!(
+            "exception {vector}: ESR {syndrome:#x}, ELR {link:#x}, FAR {far:#x}, SP {stack:#x}"
+        ),
         link,
         frame,
     )

@@ -25,9 +25,11 @@ impl Uart {
     pub fn new(console: &Console, window: Window) -> Option<Self> {
         Some(match console.kind {
             ConsoleKind::Pl011 => Self::Pl011(pl011::Uart::new(window)),
-            ConsoleKind::Ns16550 => {
-                Self::Ns16550(ns16550::Uart::new(window, console.reg_shift, console.io_width))
-            }
+            ConsoleKind::Ns16550 => Self::Ns16550(ns16550::Uart::new(
+                window,
+                console.reg_shift,
+                console.io_width,
+            )),
             ConsoleKind::Imx => Self::Imx(imx::Uart::new(window)),
             ConsoleKind::Cadence => Self::Cadence(cadence::Uart::new(window)),
             ConsoleKind::SiFive => return None,

@@ -16,7 +16,11 @@ pub struct Uart {
 impl Uart {
     /// A register is at its number << `shift`, and `width` bytes wide.
     pub fn new(window: Window, shift: u32, width: u32) -> Self {
-        Self { window, shift, bytes: width == 1 }
+        Self {
+            window,
+            shift,
+            bytes: width == 1,
+        }
     }
 
     fn offset(&self, register: usize) -> usize {
