@@ -53,6 +53,17 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// Of a controller that is not configured; all bits zero, so that a table
+    /// of controllers takes no room in a program's image.
+    pub const UNUSED: Self = Self {
+        flags: 0,
+        priority: 0,
+        target: 0,
+        mask: 0,
+        slot: 0,
+        holder: 0,
+    };
+
     pub const fn new() -> Self {
         Self {
             flags: 0,

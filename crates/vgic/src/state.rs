@@ -57,6 +57,14 @@ impl Cpu {
             lines: [Line::new(); PRIVATE],
         }
     }
+
+    const fn unused() -> Self {
+        Self {
+            asleep: false,
+            lines: [Line::UNUSED; PRIVATE],
+            ..Self::new()
+        }
+    }
 }
 
 /// A zone's interrupt controller.
@@ -82,17 +90,18 @@ impl Default for Vgic {
 }
 
 impl Vgic {
-    /// A controller without vCPUs.
+    /// A controller without vCPUs and lines, until [`Self::configure`]; all bits
+    /// zero.
     pub const fn new() -> Self {
         Self {
-            version: Version::V3,
+            version: Version::V2,
             count: 0,
             slots: 0,
             intids: 0,
             control: 0,
-            current: NONE,
-            cpus: [Cpu::new(); MAX_VCPUS],
-            shared: [Line::new(); MAX_INTIDS - PRIVATE],
+            current: 0,
+            cpus: [const { Cpu::unused() }; MAX_VCPUS],
+            shared: [Line::UNUSED; MAX_INTIDS - PRIVATE],
         }
     }
 

@@ -3,7 +3,7 @@
 //! has its undo in [`demolish`], which is what a destruction is.
 
 use super::layout::{Gpa, Layout};
-use super::{ABSENT, Record, Use, ZONES, Zone, get, loader, zone0};
+use super::{ABSENT, Record, Use, ZONES, Zone, get, kept, loader, zone0};
 use crate::arch;
 use crate::cpu;
 use crate::pool;
@@ -53,7 +53,7 @@ pub(super) fn establish(
         demolish(resources, zone);
         return Err(error);
     }
-    zone.state.store(State::Created.number(), Ordering::Release);
+    zone.state.store(kept(State::Created), Ordering::Release);
     Ok(())
 }
 

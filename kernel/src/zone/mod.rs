@@ -32,7 +32,17 @@ use ownership::{Operation, Resources, transition};
 use vcpu::Vcpu;
 
 /// `state` of a number that no zone has.
-const ABSENT: u32 = u32::MAX;
+const ABSENT: u32 = 0;
+
+/// A state as [`Zone::state`] keeps it: beside [`ABSENT`], and an unused zone is
+/// all zero bits, so that the table takes no room in the image.
+const fn kept(state: State) -> u32 {
+    state.number().wrapping_add(1)
+}
+
+fn from_kept(kept: u32) -> Option<State> {
+    State::from_number(kept.wrapping_sub(1))
+}
 
 /// Owners of everything. Held through every change of a zone; never by an exit
 /// other than a management call.
@@ -123,7 +133,7 @@ impl Zone {
 
     /// `None` for a number that no zone has.
     pub fn state(&self) -> Option<State> {
-        State::from_number(self.state.load(Ordering::Acquire))
+        from_kept(self.state.load(Ordering::Acquire))
     }
 
     pub fn layout(&self) -> &Layout {
@@ -154,9 +164,9 @@ impl Zone {
     fn change(&self, operation: Operation) -> Result<(), abi::Error> {
         let mut current = self.state.load(Ordering::Acquire);
         loop {
-            let state = State::from_number(current).ok_or(abi::Error::NoSuchZone)?;
+            let state = from_kept(current).ok_or(abi::Error::NoSuchZone)?;
             let next = match transition(state, operation) {
-                Some(Some(next)) => next.number(),
+                Some(Some(next)) => kept(next),
                 Some(None) => ABSENT,
                 None => return Err(abi::Error::WrongState),
             };
