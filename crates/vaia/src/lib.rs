@@ -189,6 +189,14 @@ impl Aplic {
         self.update_all(host);
     }
 
+    /// Takes a source away from the zone, here and at the physical APLIC.
+    pub fn remove(&mut self, source: u32, host: &mut impl Host) {
+        self.set_mode(source, Mode::Inactive, host);
+        for set in [&mut self.owned, &mut self.wired, &mut self.high, &mut self.masked] {
+            set.remove(source);
+        }
+    }
+
     fn mode_of(&self, source: u32) -> Mode {
         self.mode.get(source as usize).copied().unwrap_or(Mode::Inactive)
     }

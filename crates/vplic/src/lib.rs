@@ -54,6 +54,8 @@ pub struct Plic {
     pending: LineSet,
     /// Claimed and not completed.
     serving: LineSet,
+    /// Virtual: an edge came while in service.
+    again: LineSet,
     /// Wired: claimed at the physical PLIC and not completed.
     held: LineSet,
     priority: [u8; MAX_LINES as usize],
@@ -73,6 +75,7 @@ impl Plic {
             owned: EMPTY,
             pending: EMPTY,
             serving: EMPTY,
+            again: EMPTY,
             held: EMPTY,
             priority: [0; MAX_LINES as usize],
             physical: [0; MAX_LINES as usize],
@@ -140,6 +143,7 @@ impl Plic {
         self.level = EMPTY;
         self.pending = EMPTY;
         self.serving = EMPTY;
+        self.again = EMPTY;
         self.held = EMPTY;
         self.priority = [0; MAX_LINES as usize];
         for context in &mut self.contexts {
@@ -173,6 +177,54 @@ impl Plic {
             self.pending.set(source, level);
             self.update_enabled(source, host);
         }
+    }
+
+    /// An edge at a virtual source: pending once more, even while it is served.
+    pub fn pulse(&mut self, source: u32, host: &mut impl Host) {
+        if !self.owned.contains(source) || self.wired.contains(source) {
+            return;
+        }
+        if self.serving.contains(source) {
+            self.again.insert(source);
+        } else {
+            self.pending.insert(source);
+            self.update_enabled(source, host);
+        }
+    }
+
+    /// Takes a source away from the zone, here and at the physical PLIC.
+    pub fn remove(&mut self, source: u32, host: &mut impl Host) {
+        let Some(physical) = self.physical(source) else {
+            self.forget(source, host);
+            return;
+        };
+        if self.held.contains(source) {
+            host.complete(0, physical);
+        }
+        for vcpu in 0..self.vcpus {
+            if self.contexts.get(vcpu).is_some_and(|context| context.enabled.contains(source)) {
+                host.enable(vcpu, physical, false);
+            }
+        }
+        self.forget(source, host);
+    }
+
+    fn forget(&mut self, source: u32, host: &mut impl Host) {
+        for set in [
+            &mut self.owned,
+            &mut self.wired,
+            &mut self.level,
+            &mut self.pending,
+            &mut self.serving,
+            &mut self.again,
+            &mut self.held,
+        ] {
+            set.remove(source);
+        }
+        for context in &mut self.contexts {
+            context.enabled.remove(source);
+        }
+        self.update_all(host);
     }
 
     /// Whether the external interrupt of `vcpu` is asserted.
@@ -258,7 +310,8 @@ impl Plic {
                 self.held.remove(source);
                 host.complete(vcpu, physical);
             }
-        } else if self.level.contains(source) {
+        } else if self.level.contains(source) || self.again.contains(source) {
+            self.again.remove(source);
             self.pending.insert(source);
             self.update_enabled(source, host);
         }

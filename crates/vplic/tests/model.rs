@@ -103,6 +103,34 @@ fn a_virtual_level_source() {
 }
 
 #[test]
+fn edges_are_kept_while_in_service() {
+    let (mut plic, mut machine) = model();
+    plic.write(4 * 11, 4, 1, &mut machine).unwrap();
+    plic.write(enable(0, 0), 4, 1 << 11, &mut machine).unwrap();
+    plic.pulse(11, &mut machine);
+    assert_eq!(plic.read(claim(0), 4, &mut machine), Ok(11));
+    plic.pulse(11, &mut machine);
+    assert!(!machine.asserted[0]);
+    plic.write(claim(0), 4, 11, &mut machine).unwrap();
+    assert_eq!(plic.read(claim(0), 4, &mut machine), Ok(11));
+    plic.write(claim(0), 4, 11, &mut machine).unwrap();
+    assert!(!machine.asserted[0]);
+}
+
+#[test]
+fn a_source_taken_away() {
+    let (mut plic, mut machine) = model();
+    plic.write(4 * 10, 4, 3, &mut machine).unwrap();
+    plic.write(enable(1, 0), 4, 1 << 10, &mut machine).unwrap();
+    machine.claimed.insert(70);
+    assert!(plic.raise(10, &mut machine) && machine.asserted[1]);
+    plic.remove(10, &mut machine);
+    assert!(machine.claimed.is_empty() && machine.enabled.is_empty() && !machine.asserted[1]);
+    assert!(!plic.raise(10, &mut machine));
+    assert!(plic.add_wired(10, 70));
+}
+
+#[test]
 fn priorities_and_thresholds() {
     let (mut plic, mut machine) = model();
     assert!(plic.add_virtual(13));
@@ -141,6 +169,7 @@ enum Step {
     Write(u64, u8, u32),
     Raise(u32),
     Level(u32, bool),
+    Pulse(u32),
     Reset,
 }
 
@@ -162,6 +191,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(o, w, v)| Step::Write(o, w, v)),
         3 => (8u32..15).prop_map(Step::Raise),
         3 => (8u32..15, any::<bool>()).prop_map(|(s, l)| Step::Level(s, l)),
+        2 => (8u32..15).prop_map(Step::Pulse),
         1 => Just(Step::Reset),
     ]
 }
@@ -181,6 +211,7 @@ proptest! {
                     }
                 }
                 Step::Level(source, level) => plic.set_level(source, level, &mut machine),
+                Step::Pulse(source) => plic.pulse(source, &mut machine),
                 Step::Reset => {
                     plic.reset(&mut machine);
                     prop_assert!(machine.claimed.is_empty() && machine.enabled.is_empty());
