@@ -40,7 +40,7 @@ impl Arch {
     pub const fn bare_target(self) -> &'static str {
         match self {
             Self::Aarch64 => "aarch64-unknown-none-softfloat",
-            Self::Riscv64 => "riscv64gc-unknown-none-elf",
+            Self::Riscv64 => "riscv64imac-unknown-none-elf",
         }
     }
 

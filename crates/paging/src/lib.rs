@@ -11,9 +11,11 @@
 mod aarch64;
 mod aarch64_stage1;
 mod riscv;
+mod riscv_stage1;
 mod table;
 
 pub use aarch64::AArch64Stage2;
 pub use aarch64_stage1::AArch64Stage1;
 pub use riscv::RiscvGStage;
+pub use riscv_stage1::RiscvStage1;
 pub use table::{Attributes, Entry, Format, Frames, Geometry, MapError, Memory, Table};

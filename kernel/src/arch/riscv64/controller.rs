@@ -4,13 +4,16 @@
 
 use super::interrupts::{self, Kind};
 use super::vcpu;
+use crate::boot;
 use crate::cpu;
 use crate::drivers::{aplic, imsic, plic};
-use crate::zone::Zone;
+use crate::zone::{Zone, notify};
 use crate::zone::layout::{Gpa, Layout};
 use crate::zone::space::Space;
-use abi::descriptor::{ZoneDescriptor, controller};
+use abi::descriptor::{self, GuestRange, ZoneDescriptor, controller};
 use abi::{Error, PAGE_SIZE};
+use arrayvec::ArrayVec;
+use machine::Region;
 use ownership::Range;
 use paging::Attributes;
 use rv64::Access;
@@ -34,19 +37,55 @@ pub struct Controller {
 /// An access that no register answers.
 pub struct BadAccess;
 
-/// [`abi::descriptor::controller`] that zones get here.
-pub fn number() -> u32 {
-    match interrupts::kind() {
-        Kind::Plic | Kind::None => controller::PLIC,
-        Kind::Aplic | Kind::AplicToKernel => controller::APLIC,
-        Kind::AplicToGuests => controller::APLIC_IMSIC,
+/// The machine's controller as zone0 sees it: in its place.
+pub fn physical() -> descriptor::Controller {
+    let range = |region: Region| GuestRange { base: region.base, size: region.size };
+    let controller = boot::machine().map(|machine| &machine.controller);
+    let (kind, lines, region) = match controller {
+        Some(machine::Controller::Plic(plic)) => (controller::PLIC, plic.sources, plic.region),
+        Some(
+            machine::Controller::Aplic(aplic) | machine::Controller::AplicImsic(aplic, _),
+        ) => {
+            let guests = interrupts::kind() == Kind::AplicToGuests;
+            let kind = if guests { controller::APLIC_IMSIC } else { controller::APLIC };
+            (kind, aplic.sources, aplic.region)
+        }
+        _ => return descriptor::Controller::default(),
+    };
+    descriptor::Controller {
+        kind,
+        lines: lines.saturating_add(1),
+        regions: [range(region), GuestRange::default(), GuestRange::default()],
     }
+}
+
+/// Registers that the kernel drives, interrupt files too.
+pub fn kernel_regions() -> ArrayVec<Region, 32> {
+    let mut regions = ArrayVec::new();
+    let mut add = |region: Region| {
+        let _ = regions.try_push(region);
+    };
+    match boot::machine().map(|machine| &machine.controller) {
+        Some(machine::Controller::Plic(plic)) => add(plic.region),
+        Some(machine::Controller::Aplic(aplic)) => add(aplic.region),
+        Some(machine::Controller::AplicImsic(aplic, imsic)) => {
+            add(aplic.region);
+            imsic.regions.iter().copied().for_each(&mut add);
+        }
+        _ => {}
+    }
+    regions
+}
+
+/// Sources: first, and first that there is not.
+pub fn wired_lines() -> (u32, u32) {
+    (1, physical().lines)
 }
 
 /// Whether the descriptor's controller is one that this machine can give.
 pub fn check(descriptor: &ZoneDescriptor) -> Result<(), Error> {
     let wanted = &descriptor.controller;
-    let fits = wanted.kind == number() && wanted.lines >= 1 && wanted.lines <= lineset::MAX_LINES;
+    let fits = wanted.kind == physical().kind && wanted.lines >= 1 && wanted.lines <= lineset::MAX_LINES;
     fits.then_some(()).ok_or(Error::WrongController)
 }
 
@@ -105,16 +144,17 @@ impl Controller {
                 }
             }
         }
-        for physical in lines {
-            self.add_line(zone, physical);
+        let mailbox = notify::target().map(|target| target.line).filter(|_| layout.is_zone0());
+        for physical in lines.filter(|&line| Some(line) != mailbox) {
+            self.give_line(physical, zone);
         }
-        for device in layout.descriptor.devices() {
-            self.add_virtual(device.line);
+        for line in layout.descriptor.devices().iter().map(|device| device.line).chain(mailbox) {
+            self.add_virtual(line);
         }
     }
 
     /// A physical line is the zone's from now on.
-    pub fn add_line(&mut self, zone: &Zone, physical: u32) {
+    pub fn give_line(&mut self, physical: u32, zone: &Zone) {
         let Some(source) = guest_line(zone.layout(), physical) else { return };
         // A number that is taken or does not exist was refused when the zone was admitted.
         let _ = match &mut self.model {
@@ -125,7 +165,7 @@ impl Controller {
     }
 
     /// A line that the kernel drives.
-    pub fn add_virtual(&mut self, source: u32) {
+    fn add_virtual(&mut self, source: u32) {
         let _ = match &mut self.model {
             Model::Plic(model) => model.add_virtual(source),
             Model::Aplic(model) => model.add_virtual(source),
@@ -134,7 +174,7 @@ impl Controller {
     }
 
     /// A physical line is the zone's no more.
-    pub fn remove_line(&mut self, zone: &Zone, physical: u32) {
+    pub fn take_line(&mut self, physical: u32, zone: &Zone) {
         let Some(source) = guest_line(zone.layout(), physical) else { return };
         match &mut self.model {
             Model::Plic(model) => model.remove(source, &mut Hardware { zone }),

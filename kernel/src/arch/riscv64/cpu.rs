@@ -66,9 +66,14 @@ pub fn set_frequency(frequency: u64) {
     FREQUENCY.store(frequency, Ordering::Relaxed);
 }
 
+/// Ticks of so many microseconds.
+pub fn ticks(microseconds: u64) -> u64 {
+    frequency().saturating_mul(microseconds) / 1_000_000
+}
+
 /// Waits, in microseconds.
 pub fn delay(microseconds: u64) {
-    let ticks = frequency().saturating_mul(microseconds) / 1_000_000;
+    let ticks = ticks(microseconds);
     let start = now();
     while now().wrapping_sub(start) < ticks {
         core::hint::spin_loop();

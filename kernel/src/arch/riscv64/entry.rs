@@ -8,7 +8,7 @@ use core::arch::global_asm;
 use core::sync::atomic::AtomicU64;
 
 /// Bytes of the stack until the processor has its own.
-pub(super) const BOOT_STACK: usize = 32 * 1024;
+pub(super) const BOOT_STACK: usize = 128 * 1024;
 
 /// The hart that the firmware entered us on.
 #[unsafe(no_mangle)]
@@ -54,7 +54,7 @@ _start:
     j       {boot}
     .word   0
     .dword  0x200000                    // text_offset: a multiple of 2 MiB
-    .dword  __kernel_end - _start       // image_size
+    .dword  __image_size       // image_size
     .dword  0                           // flags: little-endian
     .word   2                           // version 0.2
     .word   0

@@ -13,14 +13,17 @@ pub extern "C" fn kernel_trap(registers: &mut Registers) {
     defect(registers)
 }
 
-#[expect(clippy::panic, reason = "the kernel's own defect: nothing can be trusted any more")]
+/// The kernel's own defect: nothing can be trusted any more.
 fn defect(registers: &Registers) -> ! {
-    panic!(
-        "exception in the kernel: scause {:#x}, sepc {:#x}, stval {:#x}, sp {:#x}, ra {:#x}",
-        csr::read!("scause"),
+    crate::panic::exception(
+        format_args!(
+            "exception: scause {:#x}, stval {:#x}, sp {:#x}, ra {:#x}",
+            csr::read!("scause"),
+            csr::read!("stval"),
+            registers.get(2),
+            registers.get(1)
+        ),
         registers.pc,
-        csr::read!("stval"),
-        registers.get(2),
-        registers.get(1)
+        registers.get(8),
     )
 }

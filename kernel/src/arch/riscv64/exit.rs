@@ -78,7 +78,7 @@ pub extern "C" fn exit_sync(registers: &mut Registers) {
 /// An entry of this processor's trace.
 pub fn trace(registers: &Registers, cause: ExitCause, detail: u64) {
     let processor = cpu::this();
-    processor.trace.add(TraceEntry {
+    processor.trace(TraceEntry {
         time: super::cpu::now(),
         pc: registers.pc,
         cause: cause.number(),

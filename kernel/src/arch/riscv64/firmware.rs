@@ -30,11 +30,6 @@ pub fn call(extension: u64, function: u64, arguments: [u64; 5]) -> Result<u64, E
     if status == error::SUCCESS { Ok(value) } else { Err(Error(status)) }
 }
 
-/// Whether the firmware has an extension.
-pub fn has(extension: u64) -> bool {
-    call(extension::BASE, function::BASE_PROBE, [extension, 0, 0, 0, 0]).is_ok_and(|answer| answer != 0)
-}
-
 pub fn putchar(byte: u8) {
     // The legacy call answers in a0 alone, whatever it is.
     let _ = call(extension::LEGACY_PUTCHAR, 0, [byte.into(), 0, 0, 0, 0]);

@@ -5,7 +5,8 @@ use super::{csr, firmware, interrupt_file};
 use crate::cpu;
 use crate::drivers::{aplic, imsic, plic};
 use core::sync::atomic::{AtomicU8, Ordering};
-use machine::{Controller, Machine};
+use core::fmt;
+use machine::Controller;
 use rv64::cause::interrupt;
 
 /// What the machine has.
@@ -42,6 +43,15 @@ pub enum Error {
     Unknown,
 }
 
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unmappable(error) => write!(out, "its registers cannot be mapped ({error:?})"),
+            Self::Unknown => write!(out, "none that RISC-V has"),
+        }
+    }
+}
+
 impl From<super::mmu::Error> for Error {
     fn from(error: super::mmu::Error) -> Self {
         Self::Unmappable(error)
@@ -49,8 +59,8 @@ impl From<super::mmu::Error> for Error {
 }
 
 /// Once, before the other processors start.
-pub fn init(machine: &Machine) -> Result<(), Error> {
-    let kind = match &machine.controller {
+pub fn init(controller: &Controller) -> Result<(), Error> {
+    let kind = match controller {
         Controller::Plic(plic) => {
             plic::init(plic)?;
             Kind::Plic
@@ -73,7 +83,7 @@ pub fn init(machine: &Machine) -> Result<(), Error> {
 }
 
 /// On each processor.
-pub fn init_cpu() {
+pub fn init_cpu() -> Result<(), Error> {
     let index = cpu::this().index as usize;
     match kind() {
         Kind::Plic => plic::init_cpu(index),
@@ -83,6 +93,7 @@ pub fn init_cpu() {
     }
     csr::clear!("sip", 1 << interrupt::SUPERVISOR_SOFTWARE);
     csr::write!("sie", 1 << interrupt::SUPERVISOR_SOFTWARE | 1 << interrupt::SUPERVISOR_EXTERNAL);
+    Ok(())
 }
 
 /// Wakes processor `index` from waiting or out of its zone.

@@ -4,7 +4,7 @@
 use super::vectors::Registers;
 use super::{controller, csr, exit, fetch, stage2};
 use crate::cpu;
-use crate::zone::Zone;
+use crate::zone::{self, Zone};
 use crate::zone::device::{self, Outcome};
 use crate::zone::layout::Gpa;
 use abi::ExitCause;
@@ -22,8 +22,10 @@ pub fn access(zone: &Zone, vcpu: usize, registers: &mut Registers, address: u64)
     let virtual_device = layout.device(at);
     if register.is_none() && virtual_device.is_none() {
         // Mapped meanwhile (a window lent to zone0): an old translation is to be forgotten.
-        if zone.space.lock().is_mapped(address) {
+        let mapped = zone.space.lock().is_mapped(address);
+        if mapped || zone.map_device_of_zone0(at) {
             cpu::this().count(ExitCause::Other);
+            exit::trace(registers, ExitCause::Other, address);
             stage2::flush_here();
             return;
         }
@@ -55,7 +57,7 @@ pub fn access(zone: &Zone, vcpu: usize, registers: &mut Registers, address: u64)
         let request = device::Access { device, offset, width: access.width, write };
         match device::access(zone, vcpu, &request) {
             Outcome::Done(value) => finish(registers, access, value),
-            Outcome::Retry => {}
+            Outcome::Retry => zone::vcpu::serve_mail(),
         }
     }
 }

@@ -31,6 +31,8 @@ const DATA: u64 = STACK_TOP + PAGE;
 const EMERGENCY: u64 = DATA + PRIVATE_SIZE + PAGE;
 pub const EMERGENCY_TOP: u64 = EMERGENCY + EMERGENCY_SIZE;
 const GEOMETRY: Geometry = Geometry { levels: 3, root_bits: 9 };
+/// A device tree may be this long.
+const TREE_SIZE: u32 = 2 << 20;
 /// Entries of the root that all processors share: the lower half.
 const SHARED: usize = 256;
 /// Addresses that can be mapped as themselves.
@@ -189,13 +191,6 @@ pub fn map_ram(base: u64, size: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Maps the pages of RAM that [base, base + size) touches and that are not
-/// mapped yet.
-pub fn map_ram_pages(base: u64, size: u64) -> Result<(), Error> {
-    let range = pages(base, size)?;
-    change(|table, frames| map_missing(table, frames, range, READ_WRITE))
-}
-
 /// A root with a private part of its own, for one more processor. The frames
 /// behind it are taken out of the common part.
 pub fn add_processor() -> Result<u64, Error> {
@@ -243,6 +238,25 @@ pub fn switch_to(root: u64, next: extern "C" fn() -> !) -> ! {
 /// same address on every processor, mapped in its own table only.
 pub fn private_area() -> *mut u8 {
     DATA as *mut u8
+}
+
+/// The firmware's device tree, as long as its header says; `None` if there is
+/// none at `tree`.
+pub fn tree_bytes(tree: u64) -> Option<&'static [u8]> {
+    const MAGIC: u32 = 0xd00d_feed;
+    if tree == 0 || tree & 7 != 0 {
+        return None;
+    }
+    // SAFETY: RAM that the firmware filled and nobody writes; translation is
+    // off, or it is mapped as all RAM is.
+    let header: [u8; 8] = unsafe { *(tree as *const [u8; 8]) };
+    let [m0, m1, m2, m3, s0, s1, s2, s3] = header;
+    let size = u32::from_be_bytes([s0, s1, s2, s3]);
+    if u32::from_be_bytes([m0, m1, m2, m3]) != MAGIC || size > TREE_SIZE {
+        return None;
+    }
+    // SAFETY: as above, up to `size`.
+    Some(unsafe { core::slice::from_raw_parts(tree as *const u8, size as usize) })
 }
 
 /// Whether `address` is on this processor's stacks, or on the one of the boot.

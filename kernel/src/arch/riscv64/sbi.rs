@@ -33,9 +33,11 @@ pub fn call(zone: &Zone, number: usize, registers: &mut Registers) {
     if identifier == abi::hypercall::RISCV_EXTENSION {
         cpu::this().count(ExitCause::Hypercall);
         exit::trace(registers, ExitCause::Hypercall, function);
-        let (status, value) = zone::hypercall::call(zone, function, arguments);
+        let (status, value) = crate::hypercall::call(zone, function, arguments);
         registers.set(A0, status as u64);
         registers.set(A1, value);
+        // It may have been about this very zone.
+        zone::vcpu::attend();
         return;
     }
     let cause = if identifier == extension::IPI { ExitCause::Ipi } else { ExitCause::Firmware };

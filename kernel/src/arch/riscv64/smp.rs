@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Starts other harts, through SBI's hart state management.
 
-use super::{firmware, mmu, vectors};
+use super::{firmware, mmu, sbi, stage2, vcpu, vectors};
 use crate::cpu::Processor;
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -44,7 +44,7 @@ impl fmt::Display for Error {
 
 /// Sends `processor` to [`crate::boot::secondary`]; whether it gets there, it
 /// says itself.
-pub fn start(processor: &'static Processor, _enable: machine::Enable) -> Result<(), Error> {
+pub fn start(processor: &Processor, _enable: machine::Enable) -> Result<(), Error> {
     let root = mmu::add_processor().map_err(Error::Memory)?;
     let index = processor.index as usize;
     if index >= abi::MAX_CPUS {
@@ -92,4 +92,18 @@ unsafe extern "C" fn secondary() -> ! {
 
 extern "C" fn main() -> ! {
     crate::boot::secondary()
+}
+
+/// What the harts and the firmware have, once.
+pub fn init(machine: &machine::Machine) {
+    if let Some(frequency) = machine.timer.frequency {
+        super::cpu::set_frequency(frequency.into());
+    }
+    sbi::init();
+    vcpu::probe(machine);
+    let highest = machine.memory.iter().map(|bank| bank.end()).fold(0, u64::max);
+    stage2::probe(highest);
+    let (mode, vmids) = stage2::describe();
+    let timer = if super::timer::is_direct() { "Sstc" } else { "SBI" };
+    crate::log!("{mode}, VMIDs up to {vmids}, timer by {timer}");
 }

@@ -48,6 +48,11 @@ pub fn describe() -> (&'static str, u64) {
     (name, MAX_VMID.load(Ordering::Relaxed))
 }
 
+/// Bits of guest-physical addresses.
+pub fn address_bits() -> u8 {
+    geometry().address_bits()
+}
+
 pub fn geometry() -> Geometry {
     Geometry { levels: LEVELS.load(Ordering::Relaxed), root_bits: 11 }
 }
@@ -66,7 +71,7 @@ pub fn entry_written() {
 }
 
 /// Makes every processor of `zone` forget its translations. Ends when they have.
-pub fn flush(zone: u8) {
+pub fn flush(zone: u8, _root: u64) {
     flush_here();
     for processor in cpu::all() {
         let runs = processor.owner.load(Ordering::Acquire) == u32::from(zone);
@@ -81,6 +86,9 @@ pub fn flush(zone: u8) {
         }
     }
 }
+
+/// Nothing is left to be done by the processor that waits.
+pub fn serve_flush() {}
 
 /// Forgets all guests' translations on this processor.
 pub fn flush_here() {

@@ -59,7 +59,7 @@ macro_rules! move_registers {
 
 /// Where every trap enters (direct mode).
 #[unsafe(naked)]
-#[repr(align(4))]
+#[unsafe(link_section = ".text.trap_vector")]
 pub unsafe extern "C" fn trap_vector() -> ! {
     naked_asm!(
         "csrrw  sp, sscratch, sp",
