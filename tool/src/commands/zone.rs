@@ -12,6 +12,7 @@ use crate::zone0::sentences::{self, asking};
 use crate::zone0::{create, supervisor};
 use abi::Function;
 use abi::status::{State, ZoneStatus};
+use backend::driver::CallError;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -185,14 +186,23 @@ fn wait_gone(hypervisor: &Hypervisor, name: &str, zone: u32) -> Result<bool> {
     let until = Instant::now() + PATIENCE;
     let directory = RunDirectory::of(name);
     loop {
-        let gone = names::find(hypervisor, name)?.is_none_or(|status| status.zone != zone);
+        let gone = match hypervisor.status(zone) {
+            Ok(status) => names::name_of(&status) != name,
+            Err(CallError::Refused(abi::Error::NoSuchZone)) => true,
+            Err(error) => {
+                return Err(sentences::call(
+                    &format!("wait for the end of zone {name}"),
+                    &error,
+                ));
+            }
+        };
         if gone && !directory.path().exists() {
             return Ok(true);
         }
-        if Instant::now() > until || (!gone && !directory.is_supervised()) {
+        if Instant::now() > until || !directory.is_supervised() {
             return Ok(gone);
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -201,10 +211,7 @@ fn stop_zone(hypervisor: &Hypervisor, name: &str, status: &ZoneStatus) -> Result
     let directory = RunDirectory::of(name);
     if directory.is_supervised() && State::from_number(status.state) != Some(State::Created) {
         match hypervisor.change(Function::ZoneStop, status.zone) {
-            Ok(())
-            | Err(backend::driver::CallError::Refused(
-                abi::Error::WrongState | abi::Error::NoSuchZone,
-            )) => {}
+            Ok(()) | Err(CallError::Refused(abi::Error::WrongState | abi::Error::NoSuchZone)) => {}
             Err(error) => return Err(sentences::call(&asked, &error)),
         }
         if wait_gone(hypervisor, name, status.zone)? {
@@ -212,9 +219,7 @@ fn stop_zone(hypervisor: &Hypervisor, name: &str, status: &ZoneStatus) -> Result
         }
     }
     create::destroy(hypervisor, status.zone).map_err(asking(asked))?;
-    if !wait_gone(hypervisor, name, status.zone)?
-        || directory.path().exists() && !directory.is_supervised()
-    {
+    if !wait_gone(hypervisor, name, status.zone)? || !directory.is_supervised() {
         directory.remove();
     }
     Ok(())

@@ -130,6 +130,18 @@ impl RunDirectory {
         }
     }
 
+    /// Like `lock`, but looks again for a moment: who only asks whether there is
+    /// a supervisor holds the lock as well, very shortly.
+    pub fn lock_patiently(&self) -> std::io::Result<Option<File>> {
+        for _ in 0..20 {
+            if let Some(lock) = self.lock()? {
+                return Ok(Some(lock));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        Ok(None)
+    }
+
     pub fn is_supervised(&self) -> bool {
         self.0.exists() && matches!(self.lock(), Ok(None))
     }

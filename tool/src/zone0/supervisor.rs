@@ -51,7 +51,7 @@ pub fn run(name: &str) -> Result<()> {
     let record = directory
         .read()
         .ok_or_else(|| Failure::refused(&asked, "it has no run directory"))?;
-    let Some(_lock) = directory.lock().map_err(io(asked.clone()))? else {
+    let Some(_lock) = directory.lock_patiently().map_err(io(asked.clone()))? else {
         return Ok(()); // Another one does it.
     };
     std::fs::write(directory.file("pid"), format!("{}\n", std::process::id()))
