@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         line,
         withheld: &[],
         without_extensions: &[],
+        interrupt_files: machine::InterruptFiles::Unchanged,
     };
     let mut bytes = vec![0; tree.len() + 4096];
     let length = machine::zone0_tree(&tree, &edits, &mut bytes)?;

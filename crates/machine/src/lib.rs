@@ -29,7 +29,7 @@ pub use lines::{Lines, free_line, named_lines};
 pub use memory::{Region, Reserved};
 pub use riscv::{Aplic, Imsic, Plic, PlicContext};
 pub use timer::Timer;
-pub use zone0::{Zone0Edits, zone0_tree};
+pub use zone0::{InterruptFiles, Zone0Edits, zone0_tree};
 
 /// Banks of memory.
 pub const MAX_MEMORY: usize = 32;

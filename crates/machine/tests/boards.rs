@@ -120,6 +120,7 @@ fn zone0_trees_of_all_boards() {
             line,
             withheld: &[],
             without_extensions: &[],
+            interrupt_files: machine::InterruptFiles::Unchanged,
         };
         let mut out = vec![0; bytes.len() + 4096];
         let length = zone0_tree(&bytes, &edits, &mut out).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

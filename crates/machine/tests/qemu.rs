@@ -82,6 +82,7 @@ fn zone0_has_no_hypervisor(bytes: &[u8], machine: &Machine) {
         line: free_line(bytes, 1024).unwrap().unwrap(),
         withheld: &[],
         without_extensions: &["sstc"],
+        interrupt_files: machine::InterruptFiles::Unchanged,
     };
     let mut out = vec![0; bytes.len() + 4096];
     let length = zone0_tree(bytes, &edits, &mut out).unwrap();

@@ -22,6 +22,7 @@ fn edits() -> Zone0Edits<'static> {
         line: 287,
         withheld: &[],
         without_extensions: &[],
+        interrupt_files: machine::InterruptFiles::Unchanged,
     }
 }
 

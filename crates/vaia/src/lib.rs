@@ -64,7 +64,7 @@ pub struct Aplic {
     vcpus: usize,
     /// Messages: the guest index a target must name.
     guest_index: u32,
-    /// Messages: the hart index of each vCPU's file.
+    /// Direct: the IDC of each vCPU; messages: the hart index of its file.
     hart_index: [u16; MAX_VCPUS],
     owned: LineSet,
     wired: LineSet,
@@ -110,23 +110,23 @@ impl Aplic {
         }
     }
 
-    /// Forgets everything; then sources 1 ..= `sources` and an IDC for each of
-    /// `vcpus` exist, bounded by what a model can have.
-    pub fn configure_direct(&mut self, sources: u32, vcpus: usize) {
+    /// Forgets everything; then sources 1 ..= `sources` and an IDC of each vCPU,
+    /// by its number, exist, bounded by what a model can have.
+    pub fn configure_direct(&mut self, sources: u32, controls: &[u16]) {
         *self = Self::new();
         self.limit = sources.saturating_add(1).min(MAX_LINES);
-        self.vcpus = vcpus.min(MAX_VCPUS);
+        self.vcpus = controls.len().min(MAX_VCPUS);
+        for (slot, &number) in self.hart_index.iter_mut().zip(controls) {
+            *slot = number;
+        }
     }
 
     /// The same, delivering by messages. A target names the file of vCPU n by
     /// `hart_index[n]` and `guest_index`.
     pub fn configure_messages(&mut self, sources: u32, hart_index: &[u16], guest_index: u32) {
-        self.configure_direct(sources, hart_index.len());
+        self.configure_direct(sources, hart_index);
         self.delivery = Delivery::Messages;
         self.guest_index = guest_index;
-        for (slot, &index) in self.hart_index.iter_mut().zip(hart_index) {
-            *slot = index;
-        }
     }
 
     /// Gives the zone a source with a physical one behind it. `false`: there is

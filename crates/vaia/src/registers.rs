@@ -159,10 +159,14 @@ impl Aplic {
         }
     }
 
-    fn read_idc(&mut self, vcpu: usize, register: u64, host: &mut impl Host) -> u32 {
-        if self.delivery != Delivery::Direct || vcpu >= self.vcpus {
-            return 0;
-        }
+    /// The vCPU of a delivery control; none when delivering by messages.
+    fn control(&self, number: usize) -> Option<usize> {
+        let number = u32::try_from(number).ok()?;
+        (self.delivery == Delivery::Direct).then(|| self.vcpu_of(number, 0))?
+    }
+
+    fn read_idc(&mut self, number: usize, register: u64, host: &mut impl Host) -> u32 {
+        let Some(vcpu) = self.control(number) else { return 0 };
         let Some(idc) = self.idc.get(vcpu).copied() else { return 0 };
         match register {
             0x00 => idc.delivery.into(),
@@ -178,10 +182,8 @@ impl Aplic {
         }
     }
 
-    fn write_idc(&mut self, vcpu: usize, register: u64, value: u32, host: &mut impl Host) {
-        if self.delivery != Delivery::Direct || vcpu >= self.vcpus {
-            return;
-        }
+    fn write_idc(&mut self, number: usize, register: u64, value: u32, host: &mut impl Host) {
+        let Some(vcpu) = self.control(number) else { return };
         let Some(idc) = self.idc.get_mut(vcpu) else { return };
         match register {
             0x00 => idc.delivery = value & 1 != 0,

@@ -130,13 +130,9 @@ impl Aplic {
 
     /// The vCPU with that hart index (and guest index, for messages).
     pub(crate) fn vcpu_of(&self, hart: u32, guest: u32) -> Option<usize> {
-        match self.delivery {
-            Delivery::Direct => usize::try_from(hart).ok().filter(|&vcpu| vcpu < self.vcpus),
-            Delivery::Messages if guest == self.guest_index => {
-                self.hart_index.iter().take(self.vcpus).position(|&index| u32::from(index) == hart)
-            }
-            Delivery::Messages => None,
-        }
+        let reaches = self.delivery == Delivery::Direct || guest == self.guest_index;
+        let mut indices = self.hart_index.iter().take(self.vcpus).filter(|_| reaches);
+        indices.position(|&index| u32::from(index) == hart)
     }
 
     /// Tells the physical APLIC what concerns a wired source's enable.

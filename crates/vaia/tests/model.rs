@@ -93,7 +93,7 @@ fn add(aplic: &mut Aplic) {
 
 fn direct() -> (Aplic, Machine) {
     let mut aplic = Aplic::new();
-    aplic.configure_direct(96, 2);
+    aplic.configure_direct(96, &[0, 1]);
     add(&mut aplic);
     (aplic, Machine::new())
 }

@@ -2,8 +2,8 @@
 //! Model of a RISC-V PLIC (RISC-V PLIC specification 1.0.0), one a zone.
 //!
 //! Each source is nobody's, wired (a physical source stands behind it) or
-//! virtual (driven by a device model). Context `2n + 1` is vCPU n's S-mode;
-//! the even contexts, M-mode on real machines, read 0.
+//! virtual (driven by a device model). Each vCPU has one context, its S-mode;
+//! others (M-mode on real machines) read 0.
 //!
 //! A wired source follows the claim/complete protocol of the physical PLIC:
 //! the kernel claims it and calls [`Plic::raise`]; it is completed when the
@@ -47,6 +47,8 @@ pub struct Plic {
     /// Highest source number + 1.
     limit: u32,
     vcpus: usize,
+    /// The context of each vCPU.
+    numbers: [u16; MAX_VCPUS],
     wired: LineSet,
     /// Asserted inputs of virtual sources.
     level: LineSet,
@@ -70,6 +72,7 @@ impl Plic {
         Self {
             limit: 0,
             vcpus: 0,
+            numbers: [0; MAX_VCPUS],
             wired: EMPTY,
             level: EMPTY,
             owned: EMPTY,
@@ -83,12 +86,15 @@ impl Plic {
         }
     }
 
-    /// Forgets everything; then sources 1 ..= `sources` and `vcpus` contexts
-    /// exist, bounded by what a model can have.
-    pub fn configure(&mut self, sources: u32, vcpus: usize) {
+    /// Forgets everything; then sources 1 ..= `sources` and a context of each
+    /// vCPU, by its number, exist, bounded by what a model can have.
+    pub fn configure(&mut self, sources: u32, contexts: &[u16]) {
         *self = Self::new();
         self.limit = sources.saturating_add(1).min(MAX_LINES);
-        self.vcpus = vcpus.min(MAX_VCPUS);
+        self.vcpus = contexts.len().min(MAX_VCPUS);
+        for (slot, &number) in self.numbers.iter_mut().zip(contexts) {
+            *slot = number;
+        }
     }
 
     /// Gives the zone a source with a physical one behind it. `false`: there is

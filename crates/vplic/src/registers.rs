@@ -88,8 +88,7 @@ impl Plic {
 
     /// The vCPU whose S-mode `context` is.
     fn vcpu(&self, context: u64) -> Option<usize> {
-        let vcpu = usize::try_from(context >> 1).ok()?;
-        (context & 1 == 1 && vcpu < self.vcpus).then_some(vcpu)
+        self.numbers.iter().take(self.vcpus).position(|&number| u64::from(number) == context)
     }
 
     fn set_priority(&mut self, source: u32, value: u32, host: &mut impl Host) {

@@ -52,7 +52,7 @@ const fn claim(vcpu: u64) -> u64 {
 /// Source 10 is physical 70, source 11 virtual, 12 nobody's; 2 vCPUs.
 fn model() -> (Plic, Machine) {
     let mut plic = Plic::new();
-    plic.configure(95, 2);
+    plic.configure(95, &[1, 3]);
     assert!(plic.add_wired(10, 70) && plic.add_virtual(11));
     assert!(!plic.add_wired(10, 71) && !plic.add_virtual(0) && !plic.add_virtual(96));
     (plic, Machine::default())

@@ -66,6 +66,11 @@ fn control(index: usize) -> Option<usize> {
     (control != u32::MAX).then(|| IDC.wrapping_add(IDC_STRIDE.wrapping_mul(control as usize)))
 }
 
+/// The delivery control of processor `index`.
+pub fn control_of(index: usize) -> u32 {
+    CONTROLS.get(index).map_or(u32::MAX, |control| control.load(Ordering::Relaxed))
+}
+
 fn read(offset: usize) -> u32 {
     let address = BASE.load(Ordering::Relaxed).wrapping_add(offset) as *const u32;
     // SAFETY: a register that `init` mapped.

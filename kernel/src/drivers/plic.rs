@@ -60,6 +60,11 @@ fn context(index: usize) -> Option<usize> {
     (context != u32::MAX).then_some(context as usize)
 }
 
+/// The context of processor `index`.
+pub fn context_of(index: usize) -> u32 {
+    CONTEXTS.get(index).map_or(u32::MAX, |context| context.load(Ordering::Relaxed))
+}
+
 fn read(offset: usize) -> u32 {
     let address = BASE.load(Ordering::Relaxed).wrapping_add(offset) as *const u32;
     // SAFETY: a register that `init` mapped.

@@ -222,6 +222,7 @@ fn write_tree(zone: &Zone, bundle: &Bundle, at: u64, initrd: Option<Region>) -> 
         line: target.line,
         withheld: &[],
         without_extensions: &[],
+        interrupt_files: arch::controller::interrupt_files(),
     };
     let length = usize::try_from(TREE_SIZE).map_err(|_| Error::OutOfRange)?;
     // SAFETY: RAM of zone0, checked by `load`; zone0 does not run.

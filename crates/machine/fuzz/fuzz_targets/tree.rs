@@ -19,6 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
         line,
         withheld: machine.memory.as_slice(),
         without_extensions: &["sstc"],
+        interrupt_files: machine::InterruptFiles::Unchanged,
     };
     let mut out = vec![0; bytes.len() * 2 + 4096];
     if let Ok(length) = zone0_tree(bytes, &edits, &mut out) {

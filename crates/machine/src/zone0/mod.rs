@@ -12,6 +12,17 @@ use crate::{Error, Region};
 use devicetree::{Action, Edit, Node, Tree, Writer, edit};
 use facts::Facts;
 
+/// What zone0 sees of RISC-V's interrupt files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InterruptFiles {
+    /// What the firmware's tree says, which may be that there are none.
+    Unchanged,
+    /// The first guest file of each hart in the place of the supervisor's.
+    Guests,
+    /// None: the APLIC delivers directly, to the processors in `cpus`' order.
+    Hidden,
+}
+
 /// What is changed.
 #[derive(Clone, Copy, Debug)]
 pub struct Zone0Edits<'e> {
@@ -29,6 +40,7 @@ pub struct Zone0Edits<'e> {
     pub withheld: &'e [Region],
     /// RISC-V extensions that are left out beside H and what needs it.
     pub without_extensions: &'e [&'e str],
+    pub interrupt_files: InterruptFiles,
 }
 
 /// Writes zone0's tree into `out` -> its bytes.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which nodes stay, and which references to those that do not.
 
-use super::{Derivation, Written};
+use super::{Derivation, InterruptFiles, Written};
 use crate::{Region, cpu, gic, riscv};
 use devicetree::{Action, Cells, Node, Writer};
 
@@ -57,7 +57,8 @@ impl<'a> Derivation<'_, 'a> {
             return keep_if(self.facts.controller == *node);
         }
         if node.is_compatible(riscv::IMSIC) {
-            return keep_if(self.facts.imsic == Some(*node));
+            let hidden = self.edits.interrupt_files == InterruptFiles::Hidden;
+            return keep_if(self.facts.imsic == Some(*node) && !hidden);
         }
         // A trace unit of a processor that is gone.
         if node.cell("cpu").is_some_and(|cpu| self.facts.is_dropped_cpu(cpu, self.edits)) {

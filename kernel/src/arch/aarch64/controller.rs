@@ -362,3 +362,8 @@ pub fn map(layout: &Layout, space: &mut Space) -> Result<(), Error> {
     let range = Range::new(gic::virtual_interface_base(), size).ok_or(Error::Misaligned)?;
     space.map(interface.base, range, Attributes::DEVICE)
 }
+
+/// There are none.
+pub fn interrupt_files() -> machine::InterruptFiles {
+    machine::InterruptFiles::Unchanged
+}

@@ -13,7 +13,7 @@ use crate::zone::space::Space;
 use abi::descriptor::{self, GuestRange, ZoneDescriptor, controller};
 use abi::{Error, PAGE_SIZE};
 use arrayvec::ArrayVec;
-use machine::Region;
+use machine::{InterruptFiles, Region};
 use ownership::Range;
 use paging::Attributes;
 use rv64::Access;
@@ -122,25 +122,25 @@ impl Controller {
     pub fn configure(&mut self, zone: &Zone, lines: impl Iterator<Item = u32>) {
         let layout = zone.layout();
         let sources = layout.descriptor.controller.lines.saturating_sub(1);
-        let vcpus = layout.vcpu_count();
+        let (names, guest) = names(layout);
+        let names = names.get(..layout.vcpu_count()).unwrap_or(&[]);
         self.retire(zone);
         match interrupts::kind() {
             Kind::None => return,
             Kind::Plic => {
                 self.model = Model::Plic(Plic::new());
                 if let Model::Plic(model) = &mut self.model {
-                    model.configure(sources, vcpus);
+                    model.configure(sources, names);
                 }
             }
             kind => {
                 self.model = Model::Aplic(Aplic::new());
-                if let Model::Aplic(model) = &mut self.model {
-                    if kind == Kind::AplicToGuests {
-                        let (indices, guest) = file_names(layout);
-                        model.configure_messages(sources, indices.get(..vcpus).unwrap_or(&[]), guest);
-                    } else {
-                        model.configure_direct(sources, vcpus);
+                match &mut self.model {
+                    Model::Aplic(model) if kind == Kind::AplicToGuests => {
+                        model.configure_messages(sources, names, guest);
                     }
+                    Model::Aplic(model) => model.configure_direct(sources, names),
+                    _ => {}
                 }
             }
         }
@@ -270,14 +270,33 @@ fn guest_line(layout: &Layout, physical: u32) -> Option<u32> {
     lines.iter().find(|line| line.physical == physical).map(|line| line.guest)
 }
 
-/// How an APLIC's targets name the zone's files: hart index of each vCPU, and
-/// guest index. A zone's files are numbered as its vCPUs; zone0 knows the hardware's.
-fn file_names(layout: &Layout) -> ([u16; abi::MAX_VCPUS], u32) {
+/// How the controller numbers the zone's vCPUs (contexts, delivery controls or
+/// hart indices), and the guest index of its files. zone0's are the hardware's;
+/// other zones count from 0.
+fn names(layout: &Layout) -> ([u16; abi::MAX_VCPUS], u32) {
     let mut names = [0; abi::MAX_VCPUS];
-    for (vcpu, (name, index)) in names.iter_mut().zip(layout.cpu_indices()).enumerate() {
-        *name = if layout.is_zone0() { imsic::hart_index_of(index) as u16 } else { vcpu as u16 };
+    let kind = interrupts::kind();
+    for (vcpu, (name, index)) in (0u32..).zip(names.iter_mut().zip(layout.cpu_indices())) {
+        let number = match kind {
+            Kind::Plic if layout.is_zone0() => plic::context_of(index),
+            // The S-mode one of two.
+            Kind::Plic => vcpu.saturating_mul(2).saturating_add(1),
+            Kind::Aplic if layout.is_zone0() => aplic::control_of(index),
+            Kind::AplicToGuests if layout.is_zone0() => imsic::hart_index_of(index),
+            _ => vcpu,
+        };
+        *name = u16::try_from(number).unwrap_or(u16::MAX);
     }
     (names, if layout.is_zone0() { GUEST_FILE } else { 0 })
+}
+
+/// What zone0's device tree says of interrupt files.
+pub fn interrupt_files() -> InterruptFiles {
+    match interrupts::kind() {
+        Kind::AplicToGuests => InterruptFiles::Guests,
+        Kind::AplicToKernel => InterruptFiles::Hidden,
+        _ => InterruptFiles::Unchanged,
+    }
 }
 
 /// What the models ask for, of the hardware behind `zone`.
