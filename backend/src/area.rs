@@ -24,7 +24,11 @@ impl Area {
         if mapping.size() < HEADER_PAGES * PAGE {
             return Err(Error::WrongArea);
         }
-        let mut area = Self { mapping, vcpus: 0, devices: 0 };
+        let mut area = Self {
+            mapping,
+            vcpus: 0,
+            devices: 0,
+        };
         let header = area.header();
         let (vcpus, devices) = (header.vcpu_count as usize, header.device_count as usize);
         if header.magic != abi::io::MAGIC
@@ -46,7 +50,10 @@ impl Area {
     }
 
     pub fn device(&self, index: u32) -> Option<&DeviceShared> {
-        self.header().devices.get(index as usize).filter(|_| (index as usize) < self.devices)
+        self.header()
+            .devices
+            .get(index as usize)
+            .filter(|_| (index as usize) < self.devices)
     }
 
     pub fn device_count(&self) -> usize {
@@ -64,7 +71,9 @@ impl Area {
 
     /// Copies from the kept page; false if it does not reach that far.
     pub fn read_kept(&self, offset: usize, to: &mut [u8]) -> bool {
-        let Some(at) = self.kept(offset, to.len()) else { return false };
+        let Some(at) = self.kept(offset, to.len()) else {
+            return false;
+        };
         for (index, byte) in to.iter_mut().enumerate() {
             // SAFETY: `kept` checked the range; only back ends access it.
             *byte = unsafe { at.add(index).read_volatile() };
@@ -74,7 +83,9 @@ impl Area {
 
     /// Copies to the kept page; false if it does not reach that far.
     pub fn write_kept(&self, offset: usize, from: &[u8]) -> bool {
-        let Some(at) = self.kept(offset, from.len()) else { return false };
+        let Some(at) = self.kept(offset, from.len()) else {
+            return false;
+        };
         for (index, byte) in from.iter().enumerate() {
             // SAFETY: as in `read_kept`.
             unsafe { at.add(index).write_volatile(*byte) };
@@ -118,8 +129,7 @@ impl Ring<'_> {
     pub fn answer(&self, request: &IoRequest, value: u64) {
         let ring = self.page.as_ptr();
         // SAFETY: as in `take`.
-        let (answer, sequence) =
-            unsafe { (&(*ring).response_value, &(*ring).response_sequence) };
+        let (answer, sequence) = unsafe { (&(*ring).response_value, &(*ring).response_sequence) };
         answer.store(value, Ordering::Relaxed);
         sequence.store(request.sequence, Ordering::Release);
     }

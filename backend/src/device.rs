@@ -28,7 +28,10 @@ impl Interrupt<'_> {
     pub fn used(&self) {
         // While the bit is still set the line is still high: the driver
         // acknowledges before it looks at the rings.
-        let before = self.shared.interrupt_status.fetch_or(INTERRUPT_USED, Ordering::SeqCst);
+        let before = self
+            .shared
+            .interrupt_status
+            .fetch_or(INTERRUPT_USED, Ordering::SeqCst);
         if before & INTERRUPT_USED == 0 {
             self.link.interrupt(self.device, true);
         }

@@ -103,9 +103,17 @@ impl Driver {
         // SAFETY: every request is used with the structure its size was made
         // from, which lives during the call.
         let result = unsafe {
-            libc::ioctl(self.file.as_raw_fd(), request as _, std::ptr::from_mut(argument))
+            libc::ioctl(
+                self.file.as_raw_fd(),
+                request as _,
+                std::ptr::from_mut(argument),
+            )
         };
-        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        if result < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
     }
 
     fn hypercall(&self, mut call: Call, args: &[u64]) -> Result<u64, CallError> {
@@ -124,7 +132,10 @@ impl Driver {
 
     /// A call without a buffer.
     pub fn call(&self, function: Function, args: &[u64]) -> Result<u64, CallError> {
-        let call = Call { function: function.number(), ..Call::default() };
+        let call = Call {
+            function: function.number(),
+            ..Call::default()
+        };
         self.hypercall(call, args)
     }
 
@@ -181,13 +192,27 @@ impl Driver {
     /// Writes to `event` raise the interrupt of `device`.
     pub fn irqfd(&self, zone: u32, device: u32, event: &EventFd) -> io::Result<()> {
         let eventfd = event.as_raw_fd();
-        self.ioctl(HVISOR_IRQFD, &mut IrqFd { zone, device, eventfd, reserved: 0 })
+        self.ioctl(
+            HVISOR_IRQFD,
+            &mut IrqFd {
+                zone,
+                device,
+                eventfd,
+                reserved: 0,
+            },
+        )
     }
 
     /// `event` is written when the state of any zone changed.
     pub fn state_event(&self, event: &EventFd) -> io::Result<()> {
         let eventfd = event.as_raw_fd();
-        self.ioctl(HVISOR_EVENTFD, &mut StateEvent { eventfd, reserved: 0 })
+        self.ioctl(
+            HVISOR_EVENTFD,
+            &mut StateEvent {
+                eventfd,
+                reserved: 0,
+            },
+        )
     }
 
     /// A response was put into the ring of `vcpu`.

@@ -9,9 +9,15 @@ pub enum Error {
     #[error("cannot open {path}: {source}", path = path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error("{what}: {source}")]
-    Io { what: &'static str, source: io::Error },
+    Io {
+        what: &'static str,
+        source: io::Error,
+    },
     #[error("hvisor refused {what}: {source}")]
-    Call { what: &'static str, source: crate::driver::CallError },
+    Call {
+        what: &'static str,
+        source: crate::driver::CallError,
+    },
     #[error("the zone's I/O area is not of this version")]
     WrongArea,
     #[error("the zone lends no memory, so its devices can not reach it")]

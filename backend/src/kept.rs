@@ -47,14 +47,20 @@ pub struct Layout {
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { end: size_of::<Header>(), hash: 0x811c_9dc5 }
+        Self {
+            end: size_of::<Header>(),
+            hash: 0x811c_9dc5,
+        }
     }
 }
 
 impl Layout {
     /// A record of `length` bytes for device `index`; `None` if the page is full.
     pub fn add(&mut self, index: u32, length: usize) -> Option<Record> {
-        let record = Record { at: self.end, length };
+        let record = Record {
+            at: self.end,
+            length,
+        };
         let end = self.end + size_of::<Mark>() + length.next_multiple_of(8);
         if end > PAGE {
             return None;
@@ -68,7 +74,12 @@ impl Layout {
     }
 
     fn header(&self, starts: u32) -> Header {
-        Header { magic: MAGIC, layout: self.hash, starts, reserved: 0 }
+        Header {
+            magic: MAGIC,
+            layout: self.hash,
+            starts,
+            reserved: 0,
+        }
     }
 
     /// Whether the page holds records of this layout and start.
@@ -110,6 +121,7 @@ impl Record {
             return None;
         }
         let mut bytes = vec![0; length];
-        area.read_kept(self.at + size_of::<Mark>(), &mut bytes).then_some(bytes)
+        area.read_kept(self.at + size_of::<Mark>(), &mut bytes)
+            .then_some(bytes)
     }
 }

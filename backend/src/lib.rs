@@ -8,8 +8,8 @@
 
 pub mod area;
 mod block;
-pub mod confine;
 pub mod config;
+pub mod confine;
 pub mod console;
 pub mod device;
 pub mod driver;
@@ -19,8 +19,8 @@ pub mod mapping;
 pub mod memory;
 mod net;
 mod port;
-mod serve;
 mod serial;
+mod serve;
 mod slot;
 pub mod transport;
 pub mod zone;

@@ -66,7 +66,11 @@ pub struct OutOfBounds;
 
 impl Buffers {
     pub fn new(memory: &Memory) -> Self {
-        Self { pieces: Vec::new(), length: 0, _memory: memory.clone() }
+        Self {
+            pieces: Vec::new(),
+            length: 0,
+            _memory: memory.clone(),
+        }
     }
 
     /// Appends `length` bytes from guest address `address` on.
@@ -84,7 +88,10 @@ impl Buffers {
         for slice in slices {
             let slice = slice.map_err(|_| OutOfBounds)?;
             let iov_base = slice.ptr_guard_mut().as_ptr().cast();
-            self.pieces.push(libc::iovec { iov_base, iov_len: slice.len() });
+            self.pieces.push(libc::iovec {
+                iov_base,
+                iov_len: slice.len(),
+            });
             self.length = self.length.checked_add(slice.len()).ok_or(OutOfBounds)?;
         }
         Ok(())
@@ -176,7 +183,10 @@ impl Buffers {
         length: usize,
         mut visit: impl FnMut(VolatileSlice<'_>, usize),
     ) -> Result<(), OutOfBounds> {
-        if offset.checked_add(length).is_none_or(|end| end > self.length) {
+        if offset
+            .checked_add(length)
+            .is_none_or(|end| end > self.length)
+        {
             return Err(OutOfBounds);
         }
         let (mut skip, mut done) = (offset, 0);

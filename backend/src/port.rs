@@ -22,7 +22,13 @@ impl SerialSlot {
     pub fn new(index: u32, hub: SharedHub, layout: &mut Layout) -> Option<Self> {
         let record = layout.add(index, size_of::<Kept>())?;
         let port = Port::new(hub, index);
-        Some(Self { index, port, record, kept: Kept::default(), level: None })
+        Some(Self {
+            index,
+            port,
+            record,
+            kept: Kept::default(),
+            level: None,
+        })
     }
 
     /// A program in the guest reads it.
@@ -55,7 +61,9 @@ impl SerialSlot {
 
     fn update(&mut self, environment: &Environment<'_>) {
         if let Some(shared) = environment.area.device(self.index) {
-            shared.shadow.store(self.port.line_status(), Ordering::Release);
+            shared
+                .shadow
+                .store(self.port.line_status(), Ordering::Release);
         }
         let level = self.port.level();
         if self.level != Some(level) {

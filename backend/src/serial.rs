@@ -49,7 +49,11 @@ pub struct Port {
 
 impl Port {
     pub fn new(hub: SharedHub, device: u32) -> Self {
-        Self { uart: Serial::new(Computed, Vec::new()), hub, device }
+        Self {
+            uart: Serial::new(Computed, Vec::new()),
+            hub,
+            device,
+        }
     }
 
     pub fn kept(&self) -> Kept {

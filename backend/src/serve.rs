@@ -3,8 +3,8 @@
 
 use crate::area::Area;
 use crate::block::Block;
-use crate::confine;
 use crate::config::{Config, DeviceKind};
+use crate::confine;
 use crate::console::{Console, Hub, SharedHub};
 use crate::device::{Device, Link};
 use crate::driver::Driver;
@@ -46,7 +46,9 @@ impl Devices {
                 DeviceKind::Serial(console) => {
                     let hub = devices.attach(&console.console, &mut consoles, config)?;
                     let slot = SerialSlot::new(index, hub, &mut devices.layout);
-                    devices.slots.push(Slot::Serial(slot.ok_or_else(|| no_room(index))?));
+                    devices
+                        .slots
+                        .push(Slot::Serial(slot.ok_or_else(|| no_room(index))?));
                 }
                 DeviceKind::Console(console) => {
                     let hub = devices.attach(&console.console, &mut consoles, config)?;
@@ -61,7 +63,8 @@ impl Devices {
 
     fn add(&mut self, index: u32, device: impl Device + 'static) -> Result<()> {
         let slot = VirtioSlot::new(index, Box::new(device), &mut self.layout);
-        self.slots.push(Slot::Virtio(slot.ok_or_else(|| no_room(index))?));
+        self.slots
+            .push(Slot::Virtio(slot.ok_or_else(|| no_room(index))?));
         Ok(())
     }
 
@@ -76,7 +79,11 @@ impl Devices {
             Some(at) => *at,
             None => {
                 let hub = Rc::new(RefCell::new(Hub::new(&config.run_directory, name)?));
-                self.routes.push(Route { hub, slots: Vec::new(), watched: true });
+                self.routes.push(Route {
+                    hub,
+                    slots: Vec::new(),
+                    watched: true,
+                });
                 consoles.insert(name.to_owned(), self.routes.len() - 1);
                 self.routes.len() - 1
             }
@@ -104,12 +111,23 @@ impl Devices {
                 return Err(Error::NoSuchDevice(index));
             }
         }
-        Zone::new(link, area, memory, event, self.slots, self.routes, self.layout)
+        Zone::new(
+            link,
+            area,
+            memory,
+            event,
+            self.slots,
+            self.routes,
+            self.layout,
+        )
     }
 }
 
 fn no_room(device: u32) -> Error {
-    Error::BadDevice { device, reason: "too many queues in all".into() }
+    Error::BadDevice {
+        device,
+        reason: "too many queues in all".into(),
+    }
 }
 
 /// The kernel's part of a zone, by way of the driver.
@@ -124,7 +142,10 @@ impl DriverLink {
     fn status(&self) -> Result<ZoneStatus> {
         self.driver
             .read(Function::ZoneStatus, &[u64::from(self.zone)])
-            .map_err(|source| Error::Call { what: "the zone's status", source })
+            .map_err(|source| Error::Call {
+                what: "the zone's status",
+                source,
+            })
     }
 }
 
@@ -154,12 +175,20 @@ pub fn run(config: &Config) -> Result<Infallible> {
     let devices = Devices::open(config)?;
     let driver = Driver::open().map_err(Error::open(crate::driver::PATH))?;
     let event = EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC).map_err(Error::io("eventfd"))?;
-    driver.bind(config.zone, &event).map_err(Error::io("attaching to the zone"))?;
-    let mut link = DriverLink { driver, zone: config.zone, irqfds: Vec::new() };
+    driver
+        .bind(config.zone, &event)
+        .map_err(Error::io("attaching to the zone"))?;
+    let mut link = DriverLink {
+        driver,
+        zone: config.zone,
+        irqfds: Vec::new(),
+    };
     let (area, memory) = windows(&link)?;
     for device in 0..area.device_count() as u32 {
         let event = EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC).map_err(Error::io("eventfd"))?;
-        link.driver.irqfd(config.zone, device, &event).map_err(Error::io("an interrupt"))?;
+        link.driver
+            .irqfd(config.zone, device, &event)
+            .map_err(Error::io("an interrupt"))?;
         link.irqfds.push(event);
     }
     let zone = devices.serve(link, area, memory, event)?;
@@ -174,12 +203,18 @@ fn windows(link: &DriverLink) -> Result<(Area, Memory)> {
     let (mut area, mut lent) = (None, Vec::new());
     for index in 0..link.status()?.window_count {
         let args = [u64::from(link.zone), u64::from(index)];
-        let window: ZoneWindow = link
-            .driver
-            .read(Function::ZoneWindow, &args)
-            .map_err(|source| Error::Call { what: "a window", source })?;
+        let window: ZoneWindow =
+            link.driver
+                .read(Function::ZoneWindow, &args)
+                .map_err(|source| Error::Call {
+                    what: "a window",
+                    source,
+                })?;
         let size = usize::try_from(window.size).map_err(|_| Error::WrongArea)?;
-        let mapping = link.driver.map(index, size).map_err(Error::io("mapping a window"))?;
+        let mapping = link
+            .driver
+            .map(index, size)
+            .map_err(Error::io("mapping a window"))?;
         match window.kind {
             window::IO => area = Some(Area::new(mapping)?),
             window::MEMORY => lent.push((window.guest, mapping)),

@@ -71,10 +71,17 @@ impl VirtioSlot {
                 .area
                 .device(self.index)
                 .map_or(0, |shared| shared.interrupt_status.load(Ordering::Acquire));
-            return self.registers.read(request.offset, request.width, self.device.config(), status);
+            return self.registers.read(
+                request.offset,
+                request.width,
+                self.device.config(),
+                status,
+            );
         }
         let before = self.registers.state();
-        let effect = self.registers.write(request.offset, request.width, request.value);
+        let effect = self
+            .registers
+            .write(request.offset, request.width, request.value);
         match effect {
             Effect::None => {}
             Effect::Reset => self.reset(environment),
@@ -91,7 +98,11 @@ impl VirtioSlot {
             }
             Effect::Notify(index) => self.notify(index, environment),
             Effect::Acknowledge(bits) => self.acknowledge(bits, environment),
-            Effect::Config { offset, width, value } => {
+            Effect::Config {
+                offset,
+                width,
+                value,
+            } => {
                 self.device.write_config(offset, width, value);
             }
         }
@@ -115,8 +126,7 @@ impl VirtioSlot {
             let queues = <[QueueRegisters]>::ref_from_bytes(rest).ok()?;
             Some((state, queues.to_vec()))
         });
-        let restored =
-            left.is_some_and(|(state, queues)| self.registers.restore(state, &queues));
+        let restored = left.is_some_and(|(state, queues)| self.registers.restore(state, &queues));
         if !restored {
             self.broken(Broken("its state was lost"), environment);
         } else if self.is_live() {
@@ -154,7 +164,9 @@ impl VirtioSlot {
 
     fn enable(&mut self, index: usize, environment: &Environment<'_>) {
         let features = self.registers.negotiated();
-        let Some(registers) = self.registers.queues().get(index) else { return };
+        let Some(registers) = self.registers.queues().get(index) else {
+            return;
+        };
         if registers.ready == 0 {
             return;
         }
@@ -187,12 +199,21 @@ impl VirtioSlot {
         environment: &Environment<'_>,
         work: impl FnOnce(&mut dyn Device, &mut Io<'_>) -> Result<(), Broken>,
     ) {
-        let Some(shared) = environment.area.device(self.index) else { return };
+        let Some(shared) = environment.area.device(self.index) else {
+            return;
+        };
         if !self.is_live() {
             return;
         }
-        let interrupt = Interrupt { link: environment.link, shared, device: self.index };
-        let mut io = Io { queues: &mut self.queues, interrupt: &interrupt };
+        let interrupt = Interrupt {
+            link: environment.link,
+            shared,
+            device: self.index,
+        };
+        let mut io = Io {
+            queues: &mut self.queues,
+            interrupt: &interrupt,
+        };
         if let Err(broken) = work(self.device.as_mut(), &mut io) {
             self.broken(broken, environment);
             self.keep(environment.area);

@@ -76,7 +76,11 @@ impl<L: Link> Zone<L> {
             }
         }
         for (position, route) in routes.iter().enumerate() {
-            add(route.hub.borrow().as_raw_fd(), CONSOLE | position as u64, EventSet::IN)?;
+            add(
+                route.hub.borrow().as_raw_fd(),
+                CONSOLE | position as u64,
+                EventSet::IN,
+            )?;
         }
         Ok(Self {
             link,
@@ -108,9 +112,14 @@ impl<L: Link> Zone<L> {
     }
 
     fn each(&mut self, mut work: impl FnMut(&mut Slot, &Environment<'_>)) {
-        let environment =
-            Environment { area: &self.area, memory: &self.memory, link: &self.link };
-        self.slots.iter_mut().for_each(|slot| work(slot, &environment));
+        let environment = Environment {
+            area: &self.area,
+            memory: &self.memory,
+            link: &self.link,
+        };
+        self.slots
+            .iter_mut()
+            .for_each(|slot| work(slot, &environment));
     }
 
     fn forget(&mut self) {
@@ -134,7 +143,11 @@ impl<L: Link> Zone<L> {
     pub fn turn(&mut self, timeout: i32) -> Result<()> {
         let mut events = [EpollEvent::default(); 32];
         let unfinished = |slot: &Slot| matches!(slot, Slot::Virtio(slot) if slot.unfinished());
-        let timeout = if self.slots.iter().any(unfinished) { 0 } else { timeout };
+        let timeout = if self.slots.iter().any(unfinished) {
+            0
+        } else {
+            timeout
+        };
         let count = match self.epoll.wait(timeout, &mut events) {
             Ok(count) => count,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => 0,
@@ -183,8 +196,11 @@ impl<L: Link> Zone<L> {
 
     /// A bounded number of requests of each vCPU; true if there may be more.
     fn process_rings(&mut self) -> bool {
-        let environment =
-            Environment { area: &self.area, memory: &self.memory, link: &self.link };
+        let environment = Environment {
+            area: &self.area,
+            memory: &self.memory,
+            link: &self.link,
+        };
         let mut more = false;
         for ring in self.area.rings() {
             let mut count = 0;
@@ -206,7 +222,9 @@ impl<L: Link> Zone<L> {
     fn process_notifications(&mut self) {
         self.each(|slot, environment| {
             let Slot::Virtio(slot) = slot else { return };
-            let Some(shared) = environment.area.device(slot.index) else { return };
+            let Some(shared) = environment.area.device(slot.index) else {
+                return;
+            };
             let mut bits = shared.notified.swap(0, Ordering::SeqCst);
             while bits != 0 {
                 slot.notify(bits.trailing_zeros() as usize, environment);
@@ -216,8 +234,11 @@ impl<L: Link> Zone<L> {
     }
 
     fn ready(&mut self, position: usize) {
-        let environment =
-            Environment { area: &self.area, memory: &self.memory, link: &self.link };
+        let environment = Environment {
+            area: &self.area,
+            memory: &self.memory,
+            link: &self.link,
+        };
         if let Some(Slot::Virtio(slot)) = self.slots.get_mut(position) {
             slot.ready(&environment);
         }
@@ -225,8 +246,11 @@ impl<L: Link> Zone<L> {
 
     /// Gives what was typed to the device that the guest reads from.
     fn route_input(&mut self) {
-        let environment =
-            Environment { area: &self.area, memory: &self.memory, link: &self.link };
+        let environment = Environment {
+            area: &self.area,
+            memory: &self.memory,
+            link: &self.link,
+        };
         for (position, route) in self.routes.iter_mut().enumerate() {
             let last = route.hub.borrow().last_writer();
             if let Some(slot) =
@@ -240,7 +264,11 @@ impl<L: Link> Zone<L> {
             let watched = route.hub.borrow().wants_input();
             if watched != route.watched {
                 route.watched = watched;
-                let events = if watched { EventSet::IN } else { EventSet::empty() };
+                let events = if watched {
+                    EventSet::IN
+                } else {
+                    EventSet::empty()
+                };
                 let event = EpollEvent::new(events, CONSOLE | position as u64);
                 let file = route.hub.borrow().as_raw_fd();
                 // The file was added at first; changing it needs no memory.

@@ -46,14 +46,20 @@ fn request(
     let mut chain = vec![(HEADER, 16, false)];
     chain.extend(data);
     chain.push((STATUS, 1, true));
-    let head = if indirect { queue.add_indirect(m, &chain) } else { queue.add(m, &chain) };
+    let head = if indirect {
+        queue.add_indirect(m, &chain)
+    } else {
+        queue.add(m, &chain)
+    };
     let (used, written) = queue.wait(m, zone);
     assert_eq!(used, head);
     (m.load(STATUS, 1)[0], written)
 }
 
 fn pattern(length: usize, seed: u8) -> Vec<u8> {
-    (0..length).map(|at| (at as u8).wrapping_mul(31) ^ seed ^ (at >> 8) as u8).collect()
+    (0..length)
+        .map(|at| (at as u8).wrapping_mul(31) ^ seed ^ (at >> 8) as u8)
+        .collect()
 }
 
 #[test]
@@ -70,15 +76,28 @@ fn what_is_written_is_in_the_file_and_is_read_again() {
         for round in 0..150u64 {
             let bytes = pattern(12 * 512, round as u8);
             m.store(DATA, &bytes);
-            let out = [(DATA, 100, false), (DATA + 100, 4000, false), (DATA + 4100, 2044, false)];
+            let out = [
+                (DATA, 100, false),
+                (DATA + 100, 4000, false),
+                (DATA + 4100, 2044, false),
+            ];
             let sector = round * 12;
-            assert_eq!(request(&m, &mut zone, &mut queue, OUT, sector, &out, indirect), (0, 1));
-            let back = [(DATA + 0x8000, 6000, true), (DATA + 0x8000 + 6000, 144, true)];
+            assert_eq!(
+                request(&m, &mut zone, &mut queue, OUT, sector, &out, indirect),
+                (0, 1)
+            );
+            let back = [
+                (DATA + 0x8000, 6000, true),
+                (DATA + 0x8000 + 6000, 144, true),
+            ];
             let result = request(&m, &mut zone, &mut queue, IN, sector, &back, indirect);
             assert_eq!(result, (0, 6145));
             assert_eq!(m.load(DATA + 0x8000, 6144), bytes);
         }
-        assert_eq!(request(&m, &mut zone, &mut queue, FLUSH, 0, &[], indirect).0, 0);
+        assert_eq!(
+            request(&m, &mut zone, &mut queue, FLUSH, 0, &[], indirect).0,
+            0
+        );
         let file = std::fs::read(&path).unwrap();
         assert_eq!(file[149 * 6144..150 * 6144], pattern(6144, 149));
     }
@@ -105,7 +124,14 @@ fn many_requests_at_once_are_all_answered_in_order() {
             m.store(header, &bytes);
             let status = STATUS + 0x8000 + place;
             m.store(status, &[0xff]);
-            queue.add(&m, &[(header, 16, false), (DATA + place * 4096, 4096, true), (status, 1, true)]);
+            queue.add(
+                &m,
+                &[
+                    (header, 16, false),
+                    (DATA + place * 4096, 4096, true),
+                    (status, 1, true),
+                ],
+            );
         }
         m.notify(0, number as u32);
     }
@@ -161,7 +187,19 @@ fn a_read_only_disk_is_not_written() {
     assert_ne!(features & 1 << 5, 0);
     let mut queue = Queue::at(0, 0);
     m.store(DATA, &[1; 512]);
-    assert_eq!(request(&m, &mut zone, &mut queue, OUT, 0, &[(DATA, 512, false)], false).0, 1);
+    assert_eq!(
+        request(
+            &m,
+            &mut zone,
+            &mut queue,
+            OUT,
+            0,
+            &[(DATA, 512, false)],
+            false
+        )
+        .0,
+        1
+    );
     assert_eq!(std::fs::read(&path).unwrap(), vec![0; MIB as usize]);
 }
 
@@ -182,19 +220,41 @@ fn zeroes_and_discards_read_as_zeroes() {
     };
     for (sector, flags) in [(8, 0), (800, 1)] {
         let data = segment(sector, 600, flags);
-        assert_eq!(request(&m, &mut zone, &mut queue, ZEROES, 0, &data, false).0, 0);
+        assert_eq!(
+            request(&m, &mut zone, &mut queue, ZEROES, 0, &data, false).0,
+            0
+        );
     }
     let file = std::fs::read(&path).unwrap();
-    for (sectors, byte) in [(0..8, 0xaa), (8..608, 0), (608..800, 0xaa), (800..1400, 0), (1400..2048, 0xaa)] {
-        assert!(file[sectors.start * 512..sectors.end * 512].iter().all(|found| *found == byte));
+    for (sectors, byte) in [
+        (0..8, 0xaa),
+        (8..608, 0),
+        (608..800, 0xaa),
+        (800..1400, 0),
+        (1400..2048, 0xaa),
+    ] {
+        assert!(
+            file[sectors.start * 512..sectors.end * 512]
+                .iter()
+                .all(|found| *found == byte)
+        );
     }
     let data = segment(8, 600, 4);
-    assert_eq!(request(&m, &mut zone, &mut queue, ZEROES, 0, &data, false).0, 2);
+    assert_eq!(
+        request(&m, &mut zone, &mut queue, ZEROES, 0, &data, false).0,
+        2
+    );
     let data = segment(2000, 100, 0);
-    assert_eq!(request(&m, &mut zone, &mut queue, ZEROES, 0, &data, false).0, 1);
+    assert_eq!(
+        request(&m, &mut zone, &mut queue, ZEROES, 0, &data, false).0,
+        1
+    );
     if features & 1 << 13 != 0 {
         let data = segment(1600, 8, 0);
-        assert_eq!(request(&m, &mut zone, &mut queue, DISCARD, 0, &data, false).0, 0);
+        assert_eq!(
+            request(&m, &mut zone, &mut queue, DISCARD, 0, &data, false).0,
+            0
+        );
         let file = std::fs::read(&path).unwrap();
         assert!(file[1600 * 512..1608 * 512].iter().all(|byte| *byte == 0));
     }
@@ -209,12 +269,27 @@ fn a_new_back_end_goes_on_where_the_old_one_was_killed() {
     start(&m, &mut zone, 0, ALL, 1);
     let mut queue = Queue::at(0, 0);
     m.store(DATA, &[7; 512]);
-    assert_eq!(request(&m, &mut zone, &mut queue, OUT, 1, &[(DATA, 512, false)], false).0, 0);
+    assert_eq!(
+        request(
+            &m,
+            &mut zone,
+            &mut queue,
+            OUT,
+            1,
+            &[(DATA, 512, false)],
+            false
+        )
+        .0,
+        0
+    );
     drop(zone);
     // A request while nobody is there, whose notification goes to nobody.
     put_header(&m, IN, 1);
     let place = DATA + 0x1000;
-    queue.add(&m, &[(HEADER, 16, false), (place, 512, true), (STATUS, 1, true)]);
+    queue.add(
+        &m,
+        &[(HEADER, 16, false), (place, 512, true), (STATUS, 1, true)],
+    );
     m.acknowledge(0);
     let mut zone = m.attach(kinds());
     assert_eq!(m.read(&mut zone, 0, 0x70), 15, "the device was not reset");
@@ -230,5 +305,17 @@ fn a_new_back_end_goes_on_where_the_old_one_was_killed() {
     assert_eq!(m.read(&mut zone, 0, 0x70), 0);
     start(&m, &mut zone, 0, PLAIN, 1);
     let mut queue = Queue::at(0, 0);
-    assert_eq!(request(&m, &mut zone, &mut queue, IN, 1, &[(place, 512, true)], false).0, 0);
+    assert_eq!(
+        request(
+            &m,
+            &mut zone,
+            &mut queue,
+            IN,
+            1,
+            &[(place, 512, true)],
+            false
+        )
+        .0,
+        0
+    );
 }

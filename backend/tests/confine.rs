@@ -40,10 +40,14 @@ fn spawn(task: &str) -> ExitStatus {
 /// Not a test by itself: what `spawn` runs.
 #[test]
 fn child() {
-    let Ok(task) = std::env::var(TASK) else { return };
+    let Ok(task) = std::env::var(TASK) else {
+        return;
+    };
     let m = Machine::new("confine");
     let path = disk(&m.directory, "disk", 1 << 20);
-    let console = ConsoleConfig { console: "main".into() };
+    let console = ConsoleConfig {
+        console: "main".into(),
+    };
     let mut kinds = vec![
         DeviceKind::Block(BlockConfig::new(&path)),
         DeviceKind::Serial(console.clone()),
@@ -80,7 +84,11 @@ fn child() {
         _ => {}
     }
     start(&m, &mut zone, 0, u64::MAX, 1);
-    let (header, status, data) = (RAM_BASE + 0x20_0000, RAM_BASE + 0x20_0100, RAM_BASE + 0x30_0000);
+    let (header, status, data) = (
+        RAM_BASE + 0x20_0000,
+        RAM_BASE + 0x20_0100,
+        RAM_BASE + 0x30_0000,
+    );
     let mut queue = Queue::at(0, 0);
     for kind in [1u8, 4, 13, 0] {
         m.store(header, &[kind, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0]);

@@ -49,7 +49,8 @@ impl Guest<'_> {
     /// Offers `count` receive buffers of `size` bytes.
     fn offer(&mut self, count: u64, size: u32) {
         for at in 0..count {
-            self.receive.add(self.m, &[(RECEIVE + at * u64::from(size), size, true)]);
+            self.receive
+                .add(self.m, &[(RECEIVE + at * u64::from(size), size, true)]);
         }
         self.m.notify(0, 0);
         self.zone.turn(100).unwrap();
@@ -58,7 +59,10 @@ impl Guest<'_> {
     fn send(&mut self, frame: &[u8]) {
         self.m.store(TRANSMIT, &[0; HEADER]);
         self.m.store(TRANSMIT + HEADER as u64, frame);
-        let chain = [(TRANSMIT, HEADER as u32, false), (TRANSMIT + HEADER as u64, frame.len() as u32, false)];
+        let chain = [
+            (TRANSMIT, HEADER as u32, false),
+            (TRANSMIT + HEADER as u64, frame.len() as u32, false),
+        ];
         self.transmit.add_indirect(self.m, &chain);
         self.transmit.wait(self.m, &mut self.zone);
     }
@@ -68,12 +72,16 @@ impl Guest<'_> {
         for _ in 0..50 {
             self.zone.turn(100).unwrap();
             if let Some((head, written)) = self.receive.take(self.m) {
-                let mut packet =
-                    self.m.load(RECEIVE + u64::from(head) * u64::from(size), written as usize);
+                let mut packet = self.m.load(
+                    RECEIVE + u64::from(head) * u64::from(size),
+                    written as usize,
+                );
                 let buffers = usize::from(u16::from_le_bytes([packet[10], packet[11]]));
                 for _ in 1..buffers {
-                    let (head, written) =
-                        self.receive.take(self.m).expect("all buffers of a packet at once");
+                    let (head, written) = self
+                        .receive
+                        .take(self.m)
+                        .expect("all buffers of a packet at once");
                     let place = RECEIVE + u64::from(head) * u64::from(size);
                     packet.extend(self.m.load(place, written as usize));
                 }
@@ -89,9 +97,17 @@ fn guest<'a>(m: &'a Machine, bridge: Option<&str>) -> Guest<'a> {
     let features = start(m, &mut zone, 0, u64::MAX, 2);
     assert_ne!(features & 1 << 15, 0);
     for (at, byte) in GUEST_MAC.iter().enumerate() {
-        assert_eq!(m.access(&mut zone, 0, 0x100 + at as u32, 1, None), u64::from(*byte));
+        assert_eq!(
+            m.access(&mut zone, 0, 0x100 + at as u32, 1, None),
+            u64::from(*byte)
+        );
     }
-    Guest { m, zone, receive: Queue::at(0, 0), transmit: Queue::at(0, 1) }
+    Guest {
+        m,
+        zone,
+        receive: Queue::at(0, 0),
+        transmit: Queue::at(0, 1),
+    }
 }
 
 /// An ARP request or reply from the guest.

@@ -18,7 +18,9 @@ const IIR: u32 = 2;
 const DATA_READY: u32 = 1;
 
 fn console(name: &str) -> ConsoleConfig {
-    ConsoleConfig { console: name.into() }
+    ConsoleConfig {
+        console: name.into(),
+    }
 }
 
 fn attach(m: &Machine) -> Client {
@@ -99,7 +101,10 @@ fn a_successor_knows_the_registers() {
 #[test]
 fn a_virtio_console_shares_the_hub() {
     let m = Machine::new("hvc");
-    let kinds = vec![DeviceKind::Serial(console("main")), DeviceKind::Console(console("main"))];
+    let kinds = vec![
+        DeviceKind::Serial(console("main")),
+        DeviceKind::Console(console("main")),
+    ];
     let mut zone = m.attach(kinds);
     let mut client = attach(&m);
     start(&m, &mut zone, 1, u64::MAX, 2);

@@ -34,10 +34,14 @@ impl Disk {
             .map_err(Error::open(path))?;
         let kind = file.metadata().map_err(Error::open(path))?.file_type();
         if !kind.is_file() && !kind.is_block_device() {
-            return Err(Error::open(path)(io::Error::other("neither a file nor a block device")));
+            return Err(Error::open(path)(io::Error::other(
+                "neither a file nor a block device",
+            )));
         }
         if !config.block_size.is_power_of_two() || !(512..=4096).contains(&config.block_size) {
-            return Err(Error::open(path)(io::Error::other("block size is not 512 to 4096")));
+            return Err(Error::open(path)(io::Error::other(
+                "block size is not 512 to 4096",
+            )));
         }
         let end = file.seek(SeekFrom::End(0)).map_err(Error::open(path))?;
         let size = end - end % u64::from(config.block_size);
@@ -48,7 +52,14 @@ impl Disk {
         let discard = supports(libc::FALLOC_FL_PUNCH_HOLE);
         let zero_range = supports(libc::FALLOC_FL_ZERO_RANGE);
         let (block_size, read_only) = (config.block_size, config.read_only);
-        Ok(Self { file, size, block_size, read_only, discard, zero_range })
+        Ok(Self {
+            file,
+            size,
+            block_size,
+            read_only,
+            discard,
+            zero_range,
+        })
     }
 }
 
@@ -62,7 +73,9 @@ impl AsRawFd for Disk {
 /// end, which changes nothing; a block device refuses that range, but only
 /// after it has accepted the mode.
 fn probe(file: &File, mode: libc::c_int, end: u64, is_file: bool) -> bool {
-    let Ok(start) = libc::off_t::try_from(end.next_multiple_of(4096)) else { return false };
+    let Ok(start) = libc::off_t::try_from(end.next_multiple_of(4096)) else {
+        return false;
+    };
     let mode = mode | libc::FALLOC_FL_KEEP_SIZE;
     // SAFETY: a system call on our own file, without memory.
     let result = unsafe { libc::fallocate(file.as_raw_fd(), mode, start, 4096) };

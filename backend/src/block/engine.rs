@@ -42,7 +42,12 @@ impl Engine {
             restrict(&ring)?;
             ring.submitter().register_enable_rings()?;
             let zeroes = vec![0; ZEROES].into_boxed_slice();
-            Ok(Self { ring, event, in_flight: 0, zeroes })
+            Ok(Self {
+                ring,
+                event,
+                in_flight: 0,
+                zeroes,
+            })
         };
         start().map_err(Error::io("io_uring"))
     }
@@ -63,9 +68,9 @@ impl Engine {
         let done = (request.data_length - request.data.len()) as u64;
         let pieces = data.len() as u32;
         let entry = match request.operation {
-            Operation::Read { offset } => {
-                opcode::Readv::new(DISK, data.as_ptr(), pieces).offset(offset + done).build()
-            }
+            Operation::Read { offset } => opcode::Readv::new(DISK, data.as_ptr(), pieces)
+                .offset(offset + done)
+                .build(),
             Operation::Write { offset } => opcode::Writev::new(DISK, data.as_ptr(), pieces)
                 .offset(offset + done)
                 .rw_flags(if durable { libc::RWF_DSYNC } else { 0 })
@@ -73,9 +78,11 @@ impl Engine {
             Operation::Discard { offset, length } => {
                 allocate(libc::FALLOC_FL_PUNCH_HOLE, offset, length)
             }
-            Operation::WriteZeroes { offset, length, unmap } if unmap && disk.discard => {
-                allocate(libc::FALLOC_FL_PUNCH_HOLE, offset, length)
-            }
+            Operation::WriteZeroes {
+                offset,
+                length,
+                unmap,
+            } if unmap && disk.discard => allocate(libc::FALLOC_FL_PUNCH_HOLE, offset, length),
             Operation::WriteZeroes { offset, length, .. } if disk.zero_range => {
                 allocate(libc::FALLOC_FL_ZERO_RANGE, offset, length)
             }
@@ -116,7 +123,10 @@ impl Engine {
     pub fn complete(&mut self) -> Option<Completion> {
         let entry = self.ring.completion().next()?;
         self.in_flight = self.in_flight.saturating_sub(1);
-        Some(Completion { token: entry.user_data(), result: entry.result() })
+        Some(Completion {
+            token: entry.user_data(),
+            result: entry.result(),
+        })
     }
 
     /// Resets the event, before completions are looked for.

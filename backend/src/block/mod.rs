@@ -75,17 +75,22 @@ impl Block {
     /// Takes all there is in a queue; true if more may come without notification.
     fn take(&mut self, index: usize, io: &mut Io<'_>) -> Result<(), Broken> {
         loop {
-            let Some(queue) = io.queue(index) else { return Ok(()) };
+            let Some(queue) = io.queue(index) else {
+                return Ok(());
+            };
             queue.disable_notification()?;
             while let Some(chain) = queue.pop()? {
                 let request = Request::new(chain, &self.disk, &self.id)?;
-                let Some(lane) = self.lanes.get_mut(index) else { return Ok(()) };
+                let Some(lane) = self.lanes.get_mut(index) else {
+                    return Ok(());
+                };
                 let number = lane.first.wrapping_add(lane.pending.len() as u32);
                 let status = match request.operation {
                     Operation::Done { status, .. } => Some(status),
                     _ => {
                         let token = (index as u64) << 32 | u64::from(number);
-                        self.engine.queue(&request, &self.disk, self.write_through, token);
+                        self.engine
+                            .queue(&request, &self.disk, self.write_through, token);
                         None
                     }
                 };
@@ -99,9 +104,13 @@ impl Block {
 
     /// Notes the end of an operation, or goes on with what is left of it.
     fn completed(&mut self, completion: &Completion) {
-        let Some(lane) = self.lanes.get_mut((completion.token >> 32) as usize) else { return };
+        let Some(lane) = self.lanes.get_mut((completion.token >> 32) as usize) else {
+            return;
+        };
         let at = (completion.token as u32).wrapping_sub(lane.first) as usize;
-        let Some(pending) = lane.pending.get_mut(at) else { return };
+        let Some(pending) = lane.pending.get_mut(at) else {
+            return;
+        };
         match progress(&mut pending.request, completion.result) {
             Some(status) => pending.status = Some(status),
             None => self.engine.queue(
@@ -121,10 +130,14 @@ impl Block {
         }
         self.engine.submit();
         for (index, lane) in self.lanes.iter_mut().enumerate() {
-            let Some(queue) = io.queue(index) else { continue };
+            let Some(queue) = io.queue(index) else {
+                continue;
+            };
             let mut any = false;
             while let Some(status) = lane.pending.front().and_then(|pending| pending.status) {
-                let Some(done) = lane.pending.pop_front() else { break };
+                let Some(done) = lane.pending.pop_front() else {
+                    break;
+                };
                 lane.first = lane.first.wrapping_add(1);
                 queue.push(done.request.head, done.request.finish(status))?;
                 any = true;
@@ -204,7 +217,9 @@ impl Device for Block {
                 self.engine.wait();
             }
         }
-        self.lanes.iter_mut().for_each(|lane| *lane = Lane::default());
+        self.lanes
+            .iter_mut()
+            .for_each(|lane| *lane = Lane::default());
         self.write_through = true;
     }
 

@@ -33,15 +33,29 @@ pub enum Status {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Into the writable buffers, from this byte on.
-    Read { offset: u64 },
+    Read {
+        offset: u64,
+    },
     /// From the readable buffers, to this byte on.
-    Write { offset: u64 },
+    Write {
+        offset: u64,
+    },
     Flush,
     /// Punches a hole.
-    Discard { offset: u64, length: u64 },
-    WriteZeroes { offset: u64, length: u64, unmap: bool },
+    Discard {
+        offset: u64,
+        length: u64,
+    },
+    WriteZeroes {
+        offset: u64,
+        length: u64,
+        unmap: bool,
+    },
     /// Done already, with this many bytes written before the status.
-    Done { status: Status, written: u32 },
+    Done {
+        status: Status,
+        written: u32,
+    },
 }
 
 /// A chain that is a request.
@@ -60,22 +74,37 @@ impl Request {
     /// # Errors
     /// The chain has no room for a header or a status.
     pub fn new(chain: Chain, disk: &Disk, id: &[u8; ID_SIZE]) -> Result<Self, Broken> {
-        let Chain { head, mut readable, mut writable } = chain;
+        let Chain {
+            head,
+            mut readable,
+            mut writable,
+        } = chain;
         let mut header = [0; HEADER];
-        readable.read(0, &mut header).map_err(|_| Broken("a request without a header"))?;
+        readable
+            .read(0, &mut header)
+            .map_err(|_| Broken("a request without a header"))?;
         readable.advance(HEADER);
         let status = last_byte(&mut writable).map_err(|_| Broken("a request without a status"))?;
         let kind = word(&header, 0);
         let sector = u64::from(word(&header, 8)) | u64::from(word(&header, 12)) << 32;
         let (operation, data) = match kind {
-            T_IN => (transfer(disk, sector, &writable, Operation::Read { offset: 0 }), writable),
+            T_IN => (
+                transfer(disk, sector, &writable, Operation::Read { offset: 0 }),
+                writable,
+            ),
             T_OUT if disk.read_only => (failed(Status::IoError), writable),
-            T_OUT => (transfer(disk, sector, &readable, Operation::Write { offset: 0 }), readable),
+            T_OUT => (
+                transfer(disk, sector, &readable, Operation::Write { offset: 0 }),
+                readable,
+            ),
             T_FLUSH => (Operation::Flush, readable),
             T_GET_ID => {
                 let length = writable.len().min(ID_SIZE);
                 let operation = match writable.write(0, id.get(..length).unwrap_or(id)) {
-                    Ok(()) => Operation::Done { status: Status::Ok, written: length as u32 },
+                    Ok(()) => Operation::Done {
+                        status: Status::Ok,
+                        written: length as u32,
+                    },
                     Err(OutOfBounds) => failed(Status::IoError),
                 };
                 (operation, readable)
@@ -84,7 +113,13 @@ impl Request {
             _ => (failed(Status::Unsupported), readable),
         };
         let data_length = data.len();
-        Ok(Self { head, operation, data, data_length, status })
+        Ok(Self {
+            head,
+            operation,
+            data,
+            data_length,
+            status,
+        })
     }
 
     /// Writes the status; returns how many bytes of the chain were written.
@@ -124,13 +159,18 @@ fn last_byte(buffers: &mut Buffers) -> Result<Buffers, OutOfBounds> {
 /// A read or write of `data`, wherever its whole range is on the disk.
 fn transfer(disk: &Disk, sector: u64, data: &Buffers, kind: Operation) -> Operation {
     let length = data.len() as u64;
-    let Some(offset) = sector.checked_mul(SECTOR) else { return failed(Status::IoError) };
+    let Some(offset) = sector.checked_mul(SECTOR) else {
+        return failed(Status::IoError);
+    };
     let end = offset.checked_add(length);
     if !length.is_multiple_of(SECTOR) || end.is_none_or(|end| end > disk.size) {
         return failed(Status::IoError);
     }
     match kind {
-        _ if length == 0 => Operation::Done { status: Status::Ok, written: 0 },
+        _ if length == 0 => Operation::Done {
+            status: Status::Ok,
+            written: 0,
+        },
         Operation::Read { .. } => Operation::Read { offset },
         _ => Operation::Write { offset },
     }
@@ -149,15 +189,22 @@ fn range(disk: &Disk, data: &Buffers, discard: bool) -> Operation {
     if flags & !known != 0 || discard && !disk.discard {
         return failed(Status::Unsupported);
     }
-    let Some(offset) = sector.checked_mul(SECTOR) else { return failed(Status::IoError) };
+    let Some(offset) = sector.checked_mul(SECTOR) else {
+        return failed(Status::IoError);
+    };
     if offset.checked_add(length).is_none_or(|end| end > disk.size) {
         return failed(Status::IoError);
     }
     match (length, discard) {
-        (0, _) => Operation::Done { status: Status::Ok, written: 0 },
+        (0, _) => Operation::Done {
+            status: Status::Ok,
+            written: 0,
+        },
         (_, true) => Operation::Discard { offset, length },
-        (_, false) => {
-            Operation::WriteZeroes { offset, length, unmap: flags & SEGMENT_UNMAP != 0 }
-        }
+        (_, false) => Operation::WriteZeroes {
+            offset,
+            length,
+            unmap: flags & SEGMENT_UNMAP != 0,
+        },
     }
 }

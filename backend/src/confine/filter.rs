@@ -63,8 +63,8 @@ const IOCTLS: &[u64] = &[
 
 /// Applies the filter to this thread, the only one.
 pub fn apply() -> Result<()> {
-    let program = program()
-        .map_err(|error| Error::io("the system call filter")(io::Error::other(error)))?;
+    let program =
+        program().map_err(|error| Error::io("the system call filter")(io::Error::other(error)))?;
     seccompiler::apply_filter(&program)
         .map_err(|error| Error::io("the system call filter")(io::Error::other(error)))
 }

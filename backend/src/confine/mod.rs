@@ -33,7 +33,11 @@ pub fn enter(name: &str, empty: &Path) -> Result<()> {
 
 /// The result of a system call.
 fn checked(what: &'static str, result: libc::c_int) -> Result<()> {
-    if result < 0 { Err(Error::io(what)(io::Error::last_os_error())) } else { Ok(()) }
+    if result < 0 {
+        Err(Error::io(what)(io::Error::last_os_error()))
+    } else {
+        Ok(())
+    }
 }
 
 /// What `ps` shows; 15 bytes.
@@ -45,9 +49,14 @@ fn set_name(name: &str) {
 }
 
 fn limit(resource: libc::c_int, value: libc::rlim_t) -> Result<()> {
-    let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
+    let limit = libc::rlimit {
+        rlim_cur: value,
+        rlim_max: value,
+    };
     // SAFETY: the structure is read during the call.
-    checked("setting limits", unsafe { libc::setrlimit(resource as _, &limit) })
+    checked("setting limits", unsafe {
+        libc::setrlimit(resource as _, &limit)
+    })
 }
 
 /// No network, no System V IPC. Kernels without such namespaces have less to leave.
@@ -66,11 +75,12 @@ fn change_root(empty: &Path) -> Result<()> {
     if !empty.is_dir() {
         std::fs::create_dir(empty).map_err(Error::open(empty))?;
     }
-    let path = CString::new(empty.as_os_str().as_bytes()).map_err(|error| {
-        Error::io("changing the root directory")(io::Error::other(error))
-    })?;
+    let path = CString::new(empty.as_os_str().as_bytes())
+        .map_err(|error| Error::io("changing the root directory")(io::Error::other(error)))?;
     // SAFETY: the path is a string that ends.
-    checked("changing the root directory", unsafe { libc::chroot(path.as_ptr()) })?;
+    checked("changing the root directory", unsafe {
+        libc::chroot(path.as_ptr())
+    })?;
     std::env::set_current_dir("/").map_err(Error::io("changing the root directory"))
 }
 
@@ -87,7 +97,13 @@ fn drop_user() -> Result<()> {
         checked("dropping the group", libc::setresgid(USER, USER, USER))?;
         // Leaving user 0 clears the permitted and effective capabilities.
         checked("dropping the user", libc::setresuid(USER, USER, USER))?;
-        checked("dropping rights", libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0))?;
-        checked("dropping rights", libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        checked(
+            "dropping rights",
+            libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0),
+        )?;
+        checked(
+            "dropping rights",
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
+        )
     }
 }

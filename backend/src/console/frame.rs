@@ -20,7 +20,10 @@ pub enum Frame {
 
 /// Frames with what was typed.
 pub fn encode_input(bytes: &[u8]) -> Vec<u8> {
-    bytes.chunks(LONGEST).flat_map(|chunk| encode(INPUT, chunk)).collect()
+    bytes
+        .chunks(LONGEST)
+        .flat_map(|chunk| encode(INPUT, chunk))
+        .collect()
 }
 
 /// A frame with the client's window size.
@@ -48,9 +51,13 @@ impl Decoder {
 
     /// The next whole frame.
     pub fn next(&mut self) -> Result<Option<Frame>, Malformed> {
-        let Some(&[kind, low, high]) = self.0.first_chunk::<HEADER>() else { return Ok(None) };
+        let Some(&[kind, low, high]) = self.0.first_chunk::<HEADER>() else {
+            return Ok(None);
+        };
         let length = usize::from(u16::from_le_bytes([low, high]));
-        let Some(payload) = self.0.get(HEADER..HEADER + length) else { return Ok(None) };
+        let Some(payload) = self.0.get(HEADER..HEADER + length) else {
+            return Ok(None);
+        };
         let frame = match (kind, payload) {
             (INPUT, _) => Frame::Input(payload.to_vec()),
             (SIZE, &[a, b, c, d]) => Frame::Size {
@@ -83,7 +90,13 @@ mod tests {
             }
             assert_eq!(frames.len(), 4);
             assert_eq!(frames[0], Frame::Input(b"ls\n".to_vec()));
-            assert_eq!(frames[1], Frame::Size { columns: 80, rows: 24 });
+            assert_eq!(
+                frames[1],
+                Frame::Size {
+                    columns: 80,
+                    rows: 24
+                }
+            );
         }
     }
 

@@ -11,7 +11,9 @@ pub struct History(VecDeque<u8>);
 
 impl History {
     pub fn append(&mut self, bytes: &[u8]) {
-        let bytes = bytes.get(bytes.len().saturating_sub(SIZE)..).unwrap_or(bytes);
+        let bytes = bytes
+            .get(bytes.len().saturating_sub(SIZE)..)
+            .unwrap_or(bytes);
         let excess = (self.0.len() + bytes.len()).saturating_sub(SIZE);
         self.0.drain(..excess);
         self.0.extend(bytes);

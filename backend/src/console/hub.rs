@@ -123,7 +123,8 @@ impl Hub {
 
     fn write_clients(&mut self) {
         let epoll = &self.epoll;
-        self.clients.retain_mut(|client| client.write(epoll).is_ok());
+        self.clients
+            .retain_mut(|client| client.write(epoll).is_ok());
     }
 
     /// What was typed, at most `limit` bytes of it.
@@ -144,7 +145,9 @@ impl Hub {
     /// Serves all files that are ready.
     pub fn serve(&mut self) {
         let mut events = [EpollEvent::default(); 16];
-        let Ok(count) = self.epoll.wait(0, &mut events) else { return };
+        let Ok(count) = self.epoll.wait(0, &mut events) else {
+            return;
+        };
         for event in events.iter().take(count) {
             match event.data() {
                 LISTENER => self.accept(),
@@ -155,7 +158,9 @@ impl Hub {
     }
 
     fn accept(&mut self) {
-        let Ok((stream, _)) = self.listener.accept() else { return };
+        let Ok((stream, _)) = self.listener.accept() else {
+            return;
+        };
         if self.clients.len() >= MAX_CLIENTS || stream.set_nonblocking(true).is_err() {
             return;
         }
@@ -191,7 +196,9 @@ impl Hub {
         let Some(at) = self.clients.iter().position(|client| client.token == token) else {
             return;
         };
-        let Some(client) = self.clients.get_mut(at) else { return };
+        let Some(client) = self.clients.get_mut(at) else {
+            return;
+        };
         let alive = client.read(&mut self.input, &mut self.size).is_ok()
             && client.write(&self.epoll).is_ok();
         if !alive {
@@ -208,11 +215,7 @@ impl AsRawFd for Hub {
 
 impl Client {
     /// Reads once; an error says that the client is gone.
-    fn read(
-        &mut self,
-        input: &mut VecDeque<u8>,
-        size: &mut Option<(u16, u16)>,
-    ) -> io::Result<()> {
+    fn read(&mut self, input: &mut VecDeque<u8>, size: &mut Option<(u16, u16)>) -> io::Result<()> {
         let mut bytes = [0; 4096];
         match self.stream.read(&mut bytes) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -242,7 +245,11 @@ impl Client {
         let waits = !self.output.is_empty();
         if waits != self.waits_to_write {
             self.waits_to_write = waits;
-            let events = if waits { EventSet::IN | EventSet::OUT } else { EventSet::IN };
+            let events = if waits {
+                EventSet::IN | EventSet::OUT
+            } else {
+                EventSet::IN
+            };
             let event = EpollEvent::new(events, self.token);
             epoll.ctl(ControlOperation::Modify, self.stream.as_raw_fd(), event)?;
         }
@@ -251,5 +258,9 @@ impl Client {
 }
 
 fn add(epoll: &Epoll, file: &impl AsRawFd, token: u64, events: EventSet) -> io::Result<()> {
-    epoll.ctl(ControlOperation::Add, file.as_raw_fd(), EpollEvent::new(events, token))
+    epoll.ctl(
+        ControlOperation::Add,
+        file.as_raw_fd(),
+        EpollEvent::new(events, token),
+    )
 }

@@ -30,12 +30,19 @@ impl Pty {
             std::fs::remove_file(link)?;
         }
         std::os::unix::fs::symlink(name, link)?;
-        Ok(Self { master, attached: false })
+        Ok(Self {
+            master,
+            attached: false,
+        })
     }
 
     /// Looks whether somebody has it open: whether it is so, and is so anew.
     pub fn look(&mut self) -> (bool, bool) {
-        let mut poll = libc::pollfd { fd: self.master.as_raw_fd(), events: 0, revents: 0 };
+        let mut poll = libc::pollfd {
+            fd: self.master.as_raw_fd(),
+            events: 0,
+            revents: 0,
+        };
         // SAFETY: one entry, which lives during the call.
         let result = unsafe { libc::poll(&mut poll, 1, 0) };
         let attached = result >= 0 && poll.revents & libc::POLLHUP == 0;
@@ -54,7 +61,12 @@ impl Pty {
 
     /// Columns and rows of the terminal, as the program behind it set them.
     pub fn size(&self) -> Option<(u16, u16)> {
-        let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+        let mut size = libc::winsize {
+            ws_row: 0,
+            ws_col: 0,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
         // SAFETY: the request fills a winsize.
         let result =
             unsafe { libc::ioctl(self.master.as_raw_fd(), libc::TIOCGWINSZ as _, &mut size) };
@@ -98,5 +110,9 @@ fn make_raw(master: &File) -> io::Result<()> {
             error => error,
         }
     };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }

@@ -26,7 +26,11 @@ pub struct Console {
 
 impl Console {
     pub fn new(hub: SharedHub, device: u32) -> Self {
-        let mut console = Self { hub, device, config: [0; 12] };
+        let mut console = Self {
+            hub,
+            device,
+            config: [0; 12],
+        };
         console.set_size((80, 25));
         console
     }
@@ -41,7 +45,9 @@ impl Console {
     fn receive(&mut self, io: &mut Io<'_>) -> Result<(), Broken> {
         let mut any = false;
         while self.hub.borrow().has_input() {
-            let Some(queue) = io.queue(RECEIVE) else { break };
+            let Some(queue) = io.queue(RECEIVE) else {
+                break;
+            };
             let Some(chain) = queue.pop()? else {
                 if queue.enable_notification()? {
                     continue;

@@ -48,7 +48,8 @@ impl Request {
         socket.sin_family = libc::AF_INET as libc::sa_family_t;
         socket.sin_addr.s_addr = u32::from_ne_bytes(address.octets());
         // SAFETY: both have the size of a sockaddr and are plain numbers.
-        self.0.ifr_ifru.ifru_addr = unsafe { std::mem::transmute::<libc::sockaddr_in, libc::sockaddr>(socket) };
+        self.0.ifr_ifru.ifru_addr =
+            unsafe { std::mem::transmute::<libc::sockaddr_in, libc::sockaddr>(socket) };
     }
 
     pub fn pointer(&mut self) -> *mut libc::ifreq {
@@ -58,7 +59,11 @@ impl Request {
 
 /// The result of a system call.
 pub fn checked(result: libc::c_int) -> io::Result<()> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// A socket by which interfaces are set up.
@@ -92,7 +97,9 @@ impl Interfaces {
         let mut request = Request::new(name)?;
         request.set_address(address);
         self.ioctl(libc::SIOCSIFADDR as _, &mut request)?;
-        let mask = u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0);
+        let mask = u32::MAX
+            .checked_shl(32 - u32::from(prefix.min(32)))
+            .unwrap_or(0);
         request.set_address(Ipv4Addr::from(mask));
         self.ioctl(libc::SIOCSIFNETMASK as _, &mut request)
     }
@@ -102,9 +109,9 @@ impl Interfaces {
         let mut request = Request::new(name)?;
         match self.ioctl(SIOCBRADDBR, &mut request) {
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(()),
-            Err(error) if error.raw_os_error() == Some(libc::ENOPKG) => {
-                Err(io::Error::other("this kernel has no bridges; load its module `bridge`"))
-            }
+            Err(error) if error.raw_os_error() == Some(libc::ENOPKG) => Err(io::Error::other(
+                "this kernel has no bridges; load its module `bridge`",
+            )),
             other => other,
         }
     }

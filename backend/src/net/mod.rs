@@ -93,7 +93,9 @@ impl Net {
     /// Takes buffers for the packet that waits; false if the guest has too few.
     fn make_room(&mut self, io: &mut Io<'_>) -> Result<bool, Broken> {
         while self.room < self.length {
-            let Some(queue) = io.queue(RECEIVE) else { return Ok(false) };
+            let Some(queue) = io.queue(RECEIVE) else {
+                return Ok(false);
+            };
             let Some(chain) = queue.pop()? else {
                 if queue.enable_notification()? {
                     continue;
@@ -119,7 +121,9 @@ impl Net {
         let mut rest = self.packet.get(..self.length).unwrap_or_default();
         let mut first = None;
         while !rest.is_empty() {
-            let Some(chain) = self.buffers.pop_front() else { break };
+            let Some(chain) = self.buffers.pop_front() else {
+                break;
+            };
             self.room -= chain.writable.len();
             let (now, later) = rest.split_at(rest.len().min(chain.writable.len()));
             chain.writable.write(0, now)?;
@@ -128,7 +132,9 @@ impl Net {
             first.get_or_insert(chain);
         }
         if let Some(first) = first {
-            first.writable.write(NUM_BUFFERS, &(used.len() as u16).to_le_bytes())?;
+            first
+                .writable
+                .write(NUM_BUFFERS, &(used.len() as u16).to_le_bytes())?;
         }
         self.length = 0;
         match io.queue(RECEIVE) {
@@ -139,7 +145,9 @@ impl Net {
 
     fn receive(&mut self, io: &mut Io<'_>) -> Result<(), Broken> {
         self.unfinished = false;
-        let Some(queue) = io.queue(RECEIVE) else { return Ok(()) };
+        let Some(queue) = io.queue(RECEIVE) else {
+            return Ok(());
+        };
         queue.disable_notification()?;
         let mut count = 0;
         while self.next_packet() && self.make_room(io)? {
@@ -150,7 +158,11 @@ impl Net {
                 break;
             }
         }
-        if count > 0 { io.signal(RECEIVE) } else { Ok(()) }
+        if count > 0 {
+            io.signal(RECEIVE)
+        } else {
+            Ok(())
+        }
     }
 
     fn transmit(&mut self, io: &mut Io<'_>) -> Result<(), Broken> {
@@ -252,14 +264,20 @@ fn set_up(config: &NetConfig) -> io::Result<Tap> {
     let interfaces = Interfaces::new()?;
     let addressed = match &config.bridge {
         Some(bridge) => {
-            interfaces.add_bridge(bridge).map_err(named("making the bridge"))?;
-            interfaces.add_to_bridge(bridge, &config.tap).map_err(named("joining the bridge"))?;
+            interfaces
+                .add_bridge(bridge)
+                .map_err(named("making the bridge"))?;
+            interfaces
+                .add_to_bridge(bridge, &config.tap)
+                .map_err(named("joining the bridge"))?;
             bridge
         }
         None => &config.tap,
     };
     if let Some((address, prefix)) = config.address {
-        interfaces.set_address(addressed, address, prefix).map_err(named("setting the address"))?;
+        interfaces
+            .set_address(addressed, address, prefix)
+            .map_err(named("setting the address"))?;
     }
     interfaces.up(&config.tap).map_err(named("setting it up"))?;
     interfaces.up(addressed).map_err(named("setting it up"))?;

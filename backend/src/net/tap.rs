@@ -57,7 +57,11 @@ impl Tap {
     pub fn send(&self, pieces: &[libc::iovec]) -> io::Result<usize> {
         // SAFETY: the caller's pieces lie in mapped guest memory.
         let sent = unsafe {
-            libc::writev(self.0.as_raw_fd(), pieces.as_ptr(), pieces.len() as libc::c_int)
+            libc::writev(
+                self.0.as_raw_fd(),
+                pieces.as_ptr(),
+                pieces.len() as libc::c_int,
+            )
         };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }

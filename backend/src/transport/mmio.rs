@@ -127,7 +127,8 @@ impl Registers {
                 .iter()
                 .zip(&self.queue_max)
                 .all(|(queue, max)| queue.ready == 0 || Self::size_fits(queue.size, *max))
-            && state.driver_features & !self.features == 0;
+            && (state.status & status::FEATURES_OK == 0
+                || state.driver_features & !self.features == 0);
         if fits {
             self.state = state;
             self.queues.copy_from_slice(queues);
@@ -142,7 +143,10 @@ impl Registers {
         self.queues = self
             .queue_max
             .iter()
-            .map(|max| QueueRegisters { size: u32::from(*max), ..QueueRegisters::default() })
+            .map(|max| QueueRegisters {
+                size: u32::from(*max),
+                ..QueueRegisters::default()
+            })
             .collect();
     }
 
@@ -214,9 +218,15 @@ impl Registers {
     /// Takes a write; writes that are out of place change nothing.
     pub fn write(&mut self, offset: u32, width: u8, value: u64) -> Effect {
         if let Some(offset) = offset.checked_sub(CONFIG_SPACE) {
-            return Effect::Config { offset, width, value };
+            return Effect::Config {
+                offset,
+                width,
+                value,
+            };
         }
-        let Ok(value) = u32::try_from(value) else { return Effect::None };
+        let Ok(value) = u32::try_from(value) else {
+            return Effect::None;
+        };
         if width != 4 {
             return Effect::None;
         }
@@ -273,9 +283,15 @@ impl Registers {
 
     fn write_queue(&mut self, offset: u32, value: u32) -> Effect {
         let live = self.is_live();
-        let Some(index) = self.selected() else { return Effect::None };
-        let Some(max) = self.queue_max.get(index).copied() else { return Effect::None };
-        let Some(queue) = self.queues.get_mut(index) else { return Effect::None };
+        let Some(index) = self.selected() else {
+            return Effect::None;
+        };
+        let Some(max) = self.queue_max.get(index).copied() else {
+            return Effect::None;
+        };
+        let Some(queue) = self.queues.get_mut(index) else {
+            return Effect::None;
+        };
         if offset == QUEUE_READY {
             let ready = value & 1 != 0;
             if ready == (queue.ready != 0) || ready && !Self::size_fits(queue.size, max) {
@@ -328,4 +344,77 @@ fn read_config(config: &[u8], offset: u32, width: u8) -> u64 {
         *byte = config.get(offset as usize + index).copied().unwrap_or(0);
     }
     u64::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registers() -> Registers {
+        Registers::new(1, F_VERSION_1 | 1, &[256])
+    }
+
+    fn set(registers: &mut Registers, offset: u32, value: u64) -> Effect {
+        registers.write(offset, 4, value)
+    }
+
+    #[test]
+    fn features_are_checked_and_locked() {
+        let mut r = registers();
+        set(&mut r, STATUS, 3);
+        set(&mut r, DRIVER_FEATURES, 2);
+        set(&mut r, DRIVER_FEATURES_SEL, 1);
+        set(&mut r, DRIVER_FEATURES, 1);
+        set(&mut r, STATUS, 11);
+        assert_eq!(
+            r.read(STATUS, 4, &[], 0),
+            3,
+            "a feature that was not offered"
+        );
+        set(&mut r, DRIVER_FEATURES_SEL, 0);
+        set(&mut r, DRIVER_FEATURES, 1);
+        set(&mut r, STATUS, 11);
+        assert_eq!(r.read(STATUS, 4, &[], 0), 11);
+        set(&mut r, DRIVER_FEATURES, 0);
+        assert_eq!(r.negotiated(), F_VERSION_1 | 1);
+        assert_eq!(set(&mut r, STATUS, 15), Effect::Start);
+        assert_eq!(set(&mut r, STATUS, 15), Effect::None);
+        assert_eq!(set(&mut r, STATUS, 0), Effect::Reset);
+        assert_eq!(r, registers());
+    }
+
+    #[test]
+    fn a_ready_queue_is_not_changed() {
+        let mut r = registers();
+        set(&mut r, QUEUE_NUM, 100);
+        set(&mut r, QUEUE_READY, 1);
+        assert_eq!(r.read(QUEUE_READY, 4, &[], 0), 0, "not a power of two");
+        set(&mut r, QUEUE_NUM, 128);
+        set(&mut r, QUEUE_DESC_HIGH, 1);
+        set(&mut r, QUEUE_READY, 1);
+        set(&mut r, QUEUE_DESC_HIGH, 2);
+        assert_eq!(r.queues()[0].descriptors, 1 << 32);
+        set(&mut r, QUEUE_SEL, 1);
+        assert_eq!(r.read(QUEUE_NUM_MAX, 4, &[], 0), 0);
+    }
+
+    /// Found by the property test: a driver may have written anything before
+    /// it asks for FEATURES_OK.
+    #[test]
+    fn what_a_driver_left_half_done_is_restored() {
+        let mut r = registers();
+        set(&mut r, DRIVER_FEATURES, 0xffff_ffff);
+        let mut successor = registers();
+        assert!(successor.restore(r.state(), r.queues()));
+        assert_eq!(successor.state(), r.state());
+    }
+
+    #[test]
+    fn only_words_are_read_and_the_configuration_ends() {
+        let r = registers();
+        assert_eq!(r.read(MAGIC_VALUE, 2, &[], 0), 0);
+        assert_eq!(r.read(CONFIG_SPACE, 8, &[1, 2, 3], 0), 0x03_02_01);
+        assert_eq!(r.read(u32::MAX, 8, &[1, 2, 3], 0), 0);
+        assert_eq!(r.read(SHM_LEN_LOW, 4, &[], 0), 0xffff_ffff);
+    }
 }

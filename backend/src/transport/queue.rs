@@ -43,11 +43,7 @@ impl Virtqueue {
     /// A queue as the registers say. It goes on where the used ring ends, which
     /// is where a new one starts and where an earlier back end stopped: chains
     /// that were taken but not given back are taken again.
-    pub fn new(
-        registers: &QueueRegisters,
-        features: u64,
-        memory: &Memory,
-    ) -> Result<Self, Broken> {
+    pub fn new(registers: &QueueRegisters, features: u64, memory: &Memory) -> Result<Self, Broken> {
         let size = u16::try_from(registers.size).map_err(|_| Broken("queue size"))?;
         let mut queue = Queue::new(size).map_err(|_| Broken("queue size"))?;
         queue
@@ -65,7 +61,12 @@ impl Virtqueue {
             .map_err(|_| Broken("used index"))?;
         queue.set_next_used(used.0);
         queue.set_next_avail(used.0);
-        Ok(Self { queue, memory: memory.clone(), taken: 0, signalled: used.0 })
+        Ok(Self {
+            queue,
+            memory: memory.clone(),
+            taken: 0,
+            signalled: used.0,
+        })
     }
 
     pub fn size(&self) -> u16 {
@@ -81,8 +82,10 @@ impl Virtqueue {
             };
         }
         let before = self.queue.next_avail();
-        let mut available =
-            self.queue.iter(self.memory.guest()).map_err(|_| Broken("available index"))?;
+        let mut available = self
+            .queue
+            .iter(self.memory.guest())
+            .map_err(|_| Broken("available index"))?;
         let Some(descriptors) = available.next() else {
             return Ok(None);
         };
@@ -129,7 +132,9 @@ impl Virtqueue {
     /// Gives chains (head, bytes written) back, visible to the driver all at
     /// once: what is one packet may lie in several.
     pub fn push_all(&mut self, chains: &[(u16, u32)]) -> Result<(), Broken> {
-        let Some((last, others)) = chains.split_last() else { return Ok(()) };
+        let Some((last, others)) = chains.split_last() else {
+            return Ok(());
+        };
         if chains.len() > usize::from(self.queue.size()) {
             return Err(Broken("more buffers than the queue has"));
         }
@@ -142,7 +147,8 @@ impl Virtqueue {
                 .guest()
                 .write_obj(element, address)
                 .map_err(|_| Broken("used ring"))?;
-            self.queue.set_next_used(self.queue.next_used().wrapping_add(1));
+            self.queue
+                .set_next_used(self.queue.next_used().wrapping_add(1));
             self.taken = self.taken.saturating_sub(1);
         }
         self.push(last.0, last.1)
@@ -156,11 +162,18 @@ impl Virtqueue {
         fence(Ordering::SeqCst);
         let event = self.queue.event_idx_enabled();
         // Flags come first, the event index behind the ring (virtio 1.2, 2.7.6).
-        let offset = if event { 4 + u64::from(self.queue.size()) * 2 } else { 0 };
+        let offset = if event {
+            4 + u64::from(self.queue.size()) * 2
+        } else {
+            0
+        };
         let wish: u16 = self
             .memory
             .guest()
-            .load(GuestAddress(self.queue.avail_ring().wrapping_add(offset)), Ordering::Relaxed)
+            .load(
+                GuestAddress(self.queue.avail_ring().wrapping_add(offset)),
+                Ordering::Relaxed,
+            )
             .map_err(|_| Broken("available ring"))?;
         let wish = u16::from_le(wish);
         if !event {
@@ -179,10 +192,14 @@ impl Virtqueue {
 
     /// Asks for a notification of the next chain; true if there is one already.
     pub fn enable_notification(&mut self) -> Result<bool, Broken> {
-        self.queue.enable_notification(self.memory.guest()).map_err(|_| Broken("used ring"))
+        self.queue
+            .enable_notification(self.memory.guest())
+            .map_err(|_| Broken("used ring"))
     }
 
     pub fn disable_notification(&mut self) -> Result<(), Broken> {
-        self.queue.disable_notification(self.memory.guest()).map_err(|_| Broken("used ring"))
+        self.queue
+            .disable_notification(self.memory.guest())
+            .map_err(|_| Broken("used ring"))
     }
 }

@@ -105,7 +105,10 @@ impl Machine {
         let devices = devices
             .into_iter()
             .enumerate()
-            .map(|(index, kind)| DeviceConfig { index: index as u32, kind })
+            .map(|(index, kind)| DeviceConfig {
+                index: index as u32,
+                kind,
+            })
             .collect();
         Config {
             zone: 1,
@@ -122,18 +125,16 @@ impl Machine {
     }
 
     /// As `attach`, with something to do before the guest is looked at.
-    pub fn attach_after(
-        &self,
-        devices: Vec<DeviceKind>,
-        before: impl FnOnce(),
-    ) -> Zone<TestLink> {
+    pub fn attach_after(&self, devices: Vec<DeviceKind>, before: impl FnOnce()) -> Zone<TestLink> {
         self.header().generation.fetch_add(1, Ordering::SeqCst);
         let devices = Devices::open(&self.config(devices)).unwrap();
         let area = Area::new(Mapping::shared(&self.area, 0, 3 * PAGE).unwrap()).unwrap();
         let ram = Mapping::shared(&self.ram, 0, RAM_SIZE).unwrap();
         let memory = Memory::new(vec![(RAM_BASE, ram)]).unwrap();
         let event = self.event.try_clone().unwrap();
-        let mut zone = devices.serve(self.calls.clone(), area, memory, event).unwrap();
+        let mut zone = devices
+            .serve(self.calls.clone(), area, memory, event)
+            .unwrap();
         before();
         zone.begin();
         zone
@@ -191,13 +192,27 @@ impl Machine {
         let before = self.calls.0.responses.get();
         let flags = REQUEST_WAITS | if value.is_some() { REQUEST_WRITE } else { 0 };
         let value = value.unwrap_or(0);
-        self.request(IoRequest { device, offset, value, width, flags, ..Default::default() });
+        self.request(IoRequest {
+            device,
+            offset,
+            value,
+            width,
+            flags,
+            ..Default::default()
+        });
         zone.turn(1000).unwrap();
-        assert_eq!(self.calls.0.responses.get(), before + 1, "the vCPU still waits");
+        assert_eq!(
+            self.calls.0.responses.get(),
+            before + 1,
+            "the vCPU still waits"
+        );
         // SAFETY: the ring page is mapped and these are atomics.
         unsafe {
             let ring: *mut VcpuRing = self.area_view.address().add(2 * PAGE).cast().as_ptr();
-            assert_eq!((*ring).response_sequence.load(Ordering::Acquire), self.sequence.get());
+            assert_eq!(
+                (*ring).response_sequence.load(Ordering::Acquire),
+                self.sequence.get()
+            );
             (*ring).response_value.load(Ordering::Relaxed)
         }
     }
@@ -221,7 +236,9 @@ impl Machine {
     }
 
     pub fn line_status(&self, device: u32) -> u32 {
-        self.header().devices[device as usize].shadow.load(Ordering::SeqCst)
+        self.header().devices[device as usize]
+            .shadow
+            .load(Ordering::SeqCst)
     }
 
     pub fn store(&self, address: u64, bytes: &[u8]) {
@@ -229,7 +246,12 @@ impl Machine {
         assert!(offset + bytes.len() <= RAM_SIZE);
         for (index, byte) in bytes.iter().enumerate() {
             // SAFETY: inside the mapping.
-            unsafe { self.ram_view.address().add(offset + index).write_volatile(*byte) };
+            unsafe {
+                self.ram_view
+                    .address()
+                    .add(offset + index)
+                    .write_volatile(*byte)
+            };
         }
     }
 

@@ -32,7 +32,11 @@ pub fn start(m: &Machine, zone: &mut Zone<TestLink>, device: u32, wanted: u64, q
         m.write(zone, device, 0x30, u64::from(index));
         assert!(m.read(zone, device, 0x34) >= u32::from(SIZE));
         m.write(zone, device, 0x38, u64::from(SIZE));
-        for (register, address) in [(0x80, queue.table()), (0x90, queue.available()), (0xa0, queue.used())] {
+        for (register, address) in [
+            (0x80, queue.table()),
+            (0x90, queue.available()),
+            (0xa0, queue.used()),
+        ] {
             m.write(zone, device, register, address & 0xffff_ffff);
             m.write(zone, device, register + 4, address >> 32);
         }
@@ -61,7 +65,14 @@ impl Queue {
     /// Each queue has 16 KiB at a place of its own.
     pub fn at(device: u32, index: u32) -> Self {
         let base = RAM_BASE + u64::from(device * 8 + index) * 0x4000;
-        Self { device, index, base, next: 0, seen: 0, free: 0 }
+        Self {
+            device,
+            index,
+            base,
+            next: 0,
+            seen: 0,
+            free: 0,
+        }
     }
 
     pub fn table(&self) -> u64 {
@@ -74,7 +85,15 @@ impl Queue {
         self.base + 0x2000
     }
 
-    pub fn descriptor(&self, m: &Machine, table: u64, index: u16, buffer: Buffer, flags: u16, next: u16) {
+    pub fn descriptor(
+        &self,
+        m: &Machine,
+        table: u64,
+        index: u16,
+        buffer: Buffer,
+        flags: u16,
+        next: u16,
+    ) {
         let (address, length, writable) = buffer;
         let flags = flags | if writable { WRITABLE } else { 0 };
         let mut bytes = address.to_le_bytes().to_vec();
