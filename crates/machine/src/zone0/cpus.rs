@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Processors and PSCI as zone0 sees them.
 
-use super::{Derivation, Written};
+use super::{Derivation, InterruptFiles, Written};
 use crate::cpu::single_letters;
 use devicetree::{Action, Node, Strings, Writer};
 
@@ -42,7 +42,11 @@ impl<'a> Derivation<'_, 'a> {
 
     /// H, and extensions of it (their names begin with "sh"), are hvisor's.
     fn has_extension(&self, extension: &str) -> bool {
-        extension != "h" && !extension.starts_with("sh") && !self.edits.without_extensions.contains(&extension)
+        let hidden = self.edits.interrupt_files == InterruptFiles::Hidden && matches!(extension, "ssaia" | "smaia");
+        extension != "h"
+            && !extension.starts_with("sh")
+            && !hidden
+            && !self.edits.without_extensions.contains(&extension)
     }
 
     fn isa(&self, value: &'a [u8], out: &mut Writer<'_, 'a>) -> Written {

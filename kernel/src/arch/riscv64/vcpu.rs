@@ -99,12 +99,13 @@ fn set_environment() {
     }
     csr::write!("henvcfg", environment);
     if STATE_ENABLES.load(Ordering::Relaxed) {
+        // Without a file of its own a zone has no AIA.
         let files = if interrupts::kind() == Kind::AplicToGuests {
-            hstateen0::IMSIC | hstateen0::CSRIND
+            hstateen0::IMSIC | hstateen0::CSRIND | hstateen0::AIA
         } else {
             0
         };
-        csr::write!("0x60c", hstateen0::SE0 | hstateen0::ENVCFG | hstateen0::AIA | files);
+        csr::write!("0x60c", hstateen0::SE0 | hstateen0::ENVCFG | files);
         csr::write!("0x10c", 0);
     }
     csr::write!("senvcfg", 0);
