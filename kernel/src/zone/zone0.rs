@@ -156,19 +156,13 @@ pub fn load(zone: &Zone, bundle: &Bundle) -> Result<(), Error> {
         .ok_or(Error::InvalidArgument)?;
     let initrd = bundle.first(entry::ZONE0_INITRD).unwrap_or(&[]);
     let (text_offset, image_size) = linux_header(kernel).ok_or(Error::InvalidArgument)?;
-    let memory = zone.layout().descriptor.memory();
-    let first = memory.first().ok_or(Error::MemoryNotFree)?;
-    let start = add(first.physical, text_offset)?;
-    let tree = add(start, image_size.max(kernel.len() as u64))?.next_multiple_of(BLOCK);
-    let initrd_start = add(tree, TREE_SIZE)?;
-    let end = add(initrd_start, initrd.len() as u64)?;
-    if zone
-        .layout()
-        .ram(Gpa(first.physical), end.saturating_sub(first.physical))
-        .is_none()
-    {
-        return Err(Error::OutOfRange);
-    }
+    let size = image_size.max(kernel.len() as u64);
+    let memory = zone.layout().descriptor.memory().iter();
+    // The lowest piece may be what is left below the kernel or a reservation.
+    let (start, tree, initrd_start) = memory
+        .filter_map(|piece| place(piece, text_offset, size, initrd.len() as u64))
+        .next()
+        .ok_or(Error::OutOfRange)?;
     loader::copy(start, kernel.as_ptr() as u64, kernel.len() as u64);
     loader::copy(initrd_start, initrd.as_ptr() as u64, initrd.len() as u64);
     let initrd = (!initrd.is_empty()).then_some(Region {
@@ -180,8 +174,18 @@ pub fn load(zone: &Zone, bundle: &Bundle) -> Result<(), Error> {
     Ok(())
 }
 
-fn add(base: u64, size: u64) -> Result<u64, Error> {
-    base.checked_add(size).ok_or(Error::OutOfRange)
+/// Where kernel, device tree and initrd go in a piece of memory that has room.
+fn place(
+    piece: &MemoryRegion,
+    text_offset: u64,
+    kernel: u64,
+    initrd: u64,
+) -> Option<(u64, u64, u64)> {
+    let start = piece.physical.checked_add(text_offset)?;
+    let tree = start.checked_add(kernel)?.checked_next_multiple_of(BLOCK)?;
+    let initrd_start = tree.checked_add(TREE_SIZE)?;
+    let end = initrd_start.checked_add(initrd)?;
+    (end <= piece.physical.checked_add(piece.size)?).then_some((start, tree, initrd_start))
 }
 
 /// text_offset and image_size of the Linux image header, which has one layout

@@ -50,6 +50,10 @@ impl<'a> Derivation<'_, 'a> {
         if self.facts.psci.is_some() && self.facts.psci == parent {
             return Action::Drop;
         }
+        // hvisor keeps the performance monitors from all zones.
+        if node.strings("compatible").any(|name| name.starts_with("arm,") && name.ends_with("-pmu") || name == "arm,armv8-pmuv3") {
+            return Action::Drop;
+        }
         if node.is_compatible(gic::ITS) || node.is_compatible_with(IOMMUS) || node.is_compatible_with(MACHINE_MODE) {
             return Action::Drop;
         }

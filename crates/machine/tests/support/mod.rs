@@ -82,6 +82,9 @@ impl Board {
         fdt.end_node(node).unwrap();
         let node = fdt.begin_node("pmu").unwrap();
         fdt.property_string("compatible", "arm,cortex-a53-pmu").unwrap();
+        fdt.end_node(node).unwrap();
+        let node = fdt.begin_node("monitor").unwrap();
+        fdt.property_string("compatible", "vendor,monitor").unwrap();
         fdt.property_array_u32("interrupts", &[0, 40, 4, 0, 41, 4, 0, 42, 4, 0, 43, 4]).unwrap();
         fdt.property_array_u32("interrupt-affinity", &[CPU, CPU + 1, CPU + 2, CPU + 3]).unwrap();
         fdt.end_node(node).unwrap();
