@@ -141,11 +141,6 @@ impl Console {
         }
         Ok(())
     }
-
-    /// All that came so far.
-    pub fn text(&self) -> String {
-        self.shared.lock().text.clone()
-    }
 }
 
 fn tail(text: &str) -> String {

@@ -12,7 +12,7 @@ mod modules;
 
 use crate::arch::Arch;
 use crate::paths;
-use crate::progress::step;
+use crate::progress::{note, step};
 use crate::setup::{host, linux};
 use anyhow::Result;
 use initrd::Initrd;
@@ -49,11 +49,15 @@ pub fn run(arch: Arch) -> Result<Images> {
         None
     };
     let mut files = Vec::new();
-    if has("driver/Kbuild") {
-        files.push((
-            step(&format!("driver {arch}"), |_| driver::build(arch))?,
-            "lib/hvisor.ko",
-        ));
+    match step(&format!("driver {arch}"), |_| driver::build(arch)) {
+        Ok(module) => files.push((module, "lib/hvisor.ko")),
+        // The kernel may be of a later compiler than there is here.
+        Err(error) if arch != Arch::Aarch64 => {
+            note(&format!(
+                "zone0 of {arch} gets no driver and can manage no zones: {error:#}"
+            ));
+        }
+        Err(error) => return Err(error),
     }
     if has("tool/Cargo.toml") {
         files.push((

@@ -2,6 +2,7 @@
 //! The cases, one file per subject.
 
 mod boot;
+mod zones;
 
 use crate::case::Case;
 
@@ -9,5 +10,5 @@ use crate::case::Case;
 const VIRT: &[&str] = &["aarch64/virt"];
 
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    [boot::CASES].into_iter().flatten()
+    [boot::CASES, zones::CASES].into_iter().flatten()
 }

@@ -32,6 +32,13 @@ pub fn build(arch: Arch) -> Result<PathBuf> {
             .arg(format!("CC={}-gcc", arch.gnu()))
             // The headers hold a vmlinux for BTF; without this a build wants pahole.
             .arg("CONFIG_DEBUG_INFO_BTF_MODULES=")
+            // Kernels of a later compiler were configured for what it can do.
+            .args([
+                "CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=",
+                "CONFIG_TOOLCHAIN_HAS_ZABHA=",
+                "CONFIG_TOOLCHAIN_HAS_ZACAS=",
+            ])
+            .args(["CONFIG_RISCV_ISA_ZABHA=", "CONFIG_RISCV_ISA_ZACAS="])
             .arg("modules"),
     )?;
     Ok(directory.join("hvisor.ko"))

@@ -120,7 +120,11 @@ fn relocate(headers: &Path) -> Result<()> {
     let makefile = headers.join("Makefile");
     let text = fs::read_to_string(&makefile)
         .with_context(|| format!("{} is missing", makefile.display()))?;
-    fs::write(&makefile, text.replace("include /usr/src/", "include ../"))?;
+    fs::write(
+        &makefile,
+        text.replace("include /usr/src/", "include ../")
+            .replace("KBUILD_OUTPUT=/usr/src/", "KBUILD_OUTPUT=../"),
+    )?;
     Ok(())
 }
 
