@@ -11,14 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use system_tests::{Boot, Lab, Selection, Tally};
 
-/// Architectures that hvisor has a port for.
-pub fn architectures() -> Vec<Arch> {
-    [Arch::Aarch64, Arch::Riscv64]
-        .into_iter()
-        .filter(|&arch| build::has_port(arch))
-        .collect()
-}
-
 pub fn run(archs: &[Arch], filter: Option<&str>, jobs: usize) -> Result<Tally> {
     let images = archs
         .iter()
