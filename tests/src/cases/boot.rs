@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use std::time::Duration;
 
 /// Machines that zone0 is started on.
-const ZONE0: &[&str] = &["aarch64/virt", "aarch64/virt-gicv2", "riscv64/virt-plic"];
+const ZONE0: &[&str] = &["aarch64/virt", "aarch64/virt-gicv2"];
 
 pub const CASES: &[Case] = &[
     Case {
