@@ -36,10 +36,12 @@ pub fn bundle() -> Option<Bundle<'static>> {
         .memory
         .iter()
         .any(|bank| region.base >= bank.base && region.end() <= bank.end());
+    if !in_ram {
+        return None;
+    }
     // SAFETY: RAM that is mapped and withheld from all zones, so that nobody
     // writes it after the firmware did.
-    let bytes = unsafe { core::slice::from_raw_parts(region.base as *const u8, length) };
-    if in_ram { Bundle::parse(bytes) } else { None }
+    Bundle::parse(unsafe { core::slice::from_raw_parts(region.base as *const u8, length) })
 }
 
 /// RAM that no zone gets: ours, the bundle, the firmware's tree and reservations.

@@ -49,7 +49,10 @@ pub fn init(aplic: &Aplic, messages: bool) -> Result<(), mmu::Error> {
         write(CLR_IE_NUM, source);
         configure(source, Mode::Inactive);
     }
-    write(DOMAIN_CFG, INTERRUPTS_ENABLED | if messages { BY_MESSAGES } else { 0 });
+    write(
+        DOMAIN_CFG,
+        INTERRUPTS_ENABLED | if messages { BY_MESSAGES } else { 0 },
+    );
     Ok(())
 }
 
@@ -68,7 +71,9 @@ fn control(index: usize) -> Option<usize> {
 
 /// The delivery control of processor `index`.
 pub fn control_of(index: usize) -> u32 {
-    CONTROLS.get(index).map_or(u32::MAX, |control| control.load(Ordering::Relaxed))
+    CONTROLS
+        .get(index)
+        .map_or(u32::MAX, |control| control.load(Ordering::Relaxed))
 }
 
 fn read(offset: usize) -> u32 {
@@ -94,13 +99,22 @@ pub fn configure(source: u32, mode: Mode) {
 }
 
 pub fn mode(source: u32) -> u32 {
-    if exists(source) { read(SOURCE_CFG.wrapping_add(4 * source as usize)) & 7 } else { 0 }
+    if exists(source) {
+        read(SOURCE_CFG.wrapping_add(4 * source as usize)) & 7
+    } else {
+        0
+    }
 }
 
 /// Direct: to the delivery control of processor `index`, with a priority.
 pub fn target_direct(source: u32, index: usize, priority: u16) {
-    let control = CONTROLS.get(index).map_or(0, |control| control.load(Ordering::Relaxed));
-    target(source, control << HART_SHIFT | u32::from(priority & 0xff).max(1));
+    let control = CONTROLS
+        .get(index)
+        .map_or(0, |control| control.load(Ordering::Relaxed));
+    target(
+        source,
+        control << HART_SHIFT | u32::from(priority & 0xff).max(1),
+    );
 }
 
 pub fn target(source: u32, value: u32) {

@@ -26,9 +26,20 @@ pub fn init(imsic: &Imsic) -> Result<(), mmu::Error> {
     GUEST_BITS.store(imsic.guest_index_bits, Ordering::Relaxed);
     let stride = PAGE << imsic.guest_index_bits;
     for (position, &hart) in imsic.harts.iter().enumerate() {
-        let Some(file) = place(imsic, position as u64, stride) else { continue };
-        let Some(processor) = crate::cpu::find(hart) else { continue };
-        mmu::map_device(file, if imsic.guest_index_bits == 0 { PAGE } else { 2 * PAGE })?;
+        let Some(file) = place(imsic, position as u64, stride) else {
+            continue;
+        };
+        let Some(processor) = crate::cpu::find(hart) else {
+            continue;
+        };
+        mmu::map_device(
+            file,
+            if imsic.guest_index_bits == 0 {
+                PAGE
+            } else {
+                2 * PAGE
+            },
+        )?;
         let index = processor.index as usize;
         if let (Some(slot), Some(number)) = (FILES.get(index), HART_INDICES.get(index)) {
             slot.store(file, Ordering::Relaxed);
@@ -55,13 +66,18 @@ fn place(imsic: &Imsic, position: u64, stride: u64) -> Option<u64> {
 /// As an APLIC names it (AIA 4.9.1): hart in the low bits, group above.
 fn hart_index(imsic: &Imsic, file: u64) -> u32 {
     let field = |shift: u32, bits: u32| (file >> shift) & (1u64 << bits).wrapping_sub(1);
-    let hart = field(imsic.guest_index_bits.wrapping_add(12), imsic.hart_index_bits);
+    let hart = field(
+        imsic.guest_index_bits.wrapping_add(12),
+        imsic.hart_index_bits,
+    );
     let group = field(imsic.group_index_shift, imsic.group_index_bits);
     (hart | group << imsic.hart_index_bits) as u32
 }
 
 pub fn hart_index_of(index: usize) -> u32 {
-    HART_INDICES.get(index).map_or(0, |number| number.load(Ordering::Relaxed))
+    HART_INDICES
+        .get(index)
+        .map_or(0, |number| number.load(Ordering::Relaxed))
 }
 
 pub fn identities() -> u32 {

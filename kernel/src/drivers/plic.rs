@@ -22,10 +22,20 @@ static CONTEXTS: [AtomicU32; abi::MAX_CPUS] = [const { AtomicU32::new(u32::MAX) 
 pub fn init(plic: &Plic) -> Result<(), mmu::Error> {
     let base = mmu::map_device(plic.region.base, PENDING_END)?;
     for context in &plic.contexts {
-        let Some(processor) = crate::cpu::find(context.hart) else { continue };
+        let Some(processor) = crate::cpu::find(context.hart) else {
+            continue;
+        };
         let number = context.context as usize;
-        mmu::map_device(plic.region.base.wrapping_add(enable_offset(number, 0) as u64), 4096)?;
-        mmu::map_device(plic.region.base.wrapping_add(context_offset(number) as u64), 4096)?;
+        mmu::map_device(
+            plic.region
+                .base
+                .wrapping_add(enable_offset(number, 0) as u64),
+            4096,
+        )?;
+        mmu::map_device(
+            plic.region.base.wrapping_add(context_offset(number) as u64),
+            4096,
+        )?;
         if let Some(slot) = CONTEXTS.get(processor.index as usize) {
             slot.store(context.context, Ordering::Relaxed);
         }
@@ -40,7 +50,9 @@ pub fn init(plic: &Plic) -> Result<(), mmu::Error> {
 
 /// This processor's context: nothing enabled, everything above priority 0 taken.
 pub fn init_cpu(index: usize) {
-    let Some(context) = context(index) else { return };
+    let Some(context) = context(index) else {
+        return;
+    };
     for word in 0..=(SOURCES.load(Ordering::Relaxed) / 32) {
         write(enable_offset(context, word), 0);
     }
@@ -48,7 +60,9 @@ pub fn init_cpu(index: usize) {
 }
 
 fn enable_offset(context: usize, word: u32) -> usize {
-    ENABLE.wrapping_add(ENABLE_STRIDE.wrapping_mul(context)).wrapping_add(4 * word as usize)
+    ENABLE
+        .wrapping_add(ENABLE_STRIDE.wrapping_mul(context))
+        .wrapping_add(4 * word as usize)
 }
 
 fn context_offset(context: usize) -> usize {
@@ -62,7 +76,9 @@ fn context(index: usize) -> Option<usize> {
 
 /// The context of processor `index`.
 pub fn context_of(index: usize) -> u32 {
-    CONTEXTS.get(index).map_or(u32::MAX, |context| context.load(Ordering::Relaxed))
+    CONTEXTS
+        .get(index)
+        .map_or(u32::MAX, |context| context.load(Ordering::Relaxed))
 }
 
 fn read(offset: usize) -> u32 {
@@ -89,7 +105,9 @@ pub fn set_priority(source: u32, priority: u8) {
 
 /// At the context of processor `index`; its zone's lock is held.
 pub fn enable(index: usize, source: u32, on: bool) {
-    let Some(context) = context(index).filter(|_| exists(source)) else { return };
+    let Some(context) = context(index).filter(|_| exists(source)) else {
+        return;
+    };
     let offset = enable_offset(context, source / 32);
     let bit = 1 << (source % 32);
     let word = read(offset);
@@ -98,12 +116,16 @@ pub fn enable(index: usize, source: u32, on: bool) {
 
 /// The best pending source of processor `index`, now claimed; 0 for none.
 pub fn claim(index: usize) -> u32 {
-    context(index).map_or(0, |context| read(context_offset(context).wrapping_add(CLAIM)))
+    context(index).map_or(0, |context| {
+        read(context_offset(context).wrapping_add(CLAIM))
+    })
 }
 
 /// Ends a claim. The PLIC wants the source enabled at that context.
 pub fn complete(index: usize, source: u32) {
-    let Some(context) = context(index).filter(|_| exists(source)) else { return };
+    let Some(context) = context(index).filter(|_| exists(source)) else {
+        return;
+    };
     let offset = enable_offset(context, source / 32);
     let bit = 1 << (source % 32);
     let word = read(offset);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How zones and the machine are, in the ABI's words.
 
-use super::{Zone, manage, zone0};
+use super::{Zone, manage};
 use crate::{arch, boot, cpu, pool};
 use abi::Error;
 use abi::inventory::{self, cpu_state};
@@ -135,11 +135,4 @@ fn fill<T: IntoBytes + Immutable>(
         count = count.saturating_add(1);
     }
     count
-}
-
-impl Zone {
-    /// See [`zone0::map_device`].
-    pub fn map_device_of_zone0(&self, at: super::layout::Gpa) -> bool {
-        self.is_zone0() && zone0::map_device(self, at)
-    }
 }

@@ -239,9 +239,12 @@ fn write_tree(zone: &Zone, bundle: &Bundle, at: u64, initrd: Option<Region>) -> 
     Ok(())
 }
 
-/// zone0 touched an address that is not its RAM: maps the device there if it is
+/// If `zone` is zone0, it touched an address that is not its RAM: maps the device there if it is
 /// zone0's, in the largest block that is. Whether it is.
 pub fn map_device(zone: &Zone, at: Gpa) -> bool {
+    if !zone.is_zone0() {
+        return false;
+    }
     let resources = MANAGEMENT.lock();
     let Some(piece) = resources
         .mmio

@@ -62,11 +62,17 @@ impl Syndrome {
     }
 }
 
-/// Where the abort was: guest-physical, and guest-virtual.
-fn addresses() -> (u64, u64) {
+/// Where the abort was: guest-physical, and guest-virtual. Of a table walk only
+/// the page is known, for the offset in FAR_EL2 is that of the access behind it.
+fn addresses(syndrome: Syndrome) -> (u64, u64) {
     // SAFETY: reads without effects.
     let (page, address) = unsafe { (read_register!("hpfar_el2"), read_register!("far_el2")) };
-    ((page & 0xfff_ffff_fff0) << 8 | address & 0xfff, address)
+    let offset = if syndrome.is_table_walk() {
+        0
+    } else {
+        address & 0xfff
+    };
+    ((page & 0xfff_ffff_fff0) << 8 | offset, address)
 }
 
 pub fn data(registers: &mut Registers, bits: u64) {
@@ -74,7 +80,7 @@ pub fn data(registers: &mut Registers, bits: u64) {
     let Some((zone, number)) = zone::current() else {
         return;
     };
-    let (at, virtual_address) = addresses();
+    let (at, virtual_address) = addresses(syndrome);
     let record = || FaultRecord {
         flags: if syndrome.is_write() { FAULT_WRITE } else { 0 },
         width: if syndrome.is_valid() {
@@ -92,7 +98,7 @@ pub fn data(registers: &mut Registers, bits: u64) {
         fault(FaultCause::DataAccess, record());
     }
     let Some(target) = Target::find(zone, Gpa(at)) else {
-        if zone.map_device_of_zone0(Gpa(at)) {
+        if zone::zone0::map_device(zone, Gpa(at)) {
             return note(ExitCause::Other, registers.pc, at);
         }
         fault(FaultCause::DataAccess, record());
@@ -207,7 +213,7 @@ fn offset_in(range: GuestRange, at: Gpa) -> Option<u32> {
 }
 
 pub fn instruction(registers: &mut Registers, bits: u64) {
-    let (address, virtual_address) = addresses();
+    let (address, virtual_address) = addresses(Syndrome(bits));
     let known = Syndrome(bits).is_translation() || Syndrome(bits).is_table_walk();
     fault(
         FaultCause::InstructionFetch,

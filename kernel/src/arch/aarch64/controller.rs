@@ -227,6 +227,17 @@ fn mailbox_line() -> Option<u32> {
     crate::zone::notify::target().map(|target| target.line)
 }
 
+/// Whether an interrupt waits for this processor's vCPU.
+pub fn has_pending(zone: &Zone, vcpu: usize) -> bool {
+    u8::try_from(vcpu).is_ok_and(|vcpu| {
+        let physical = &mut Physical {
+            zone,
+            own: Some(vcpu),
+        };
+        zone.controller.lock().gic.has_pending(vcpu, physical)
+    })
+}
+
 /// This processor's virtual interface, for a vCPU that begins.
 pub fn set_up_processor() {
     gic::clear_virtual_interface();

@@ -84,7 +84,7 @@ pub fn skip(registers: &mut Registers, syndrome: u64) {
 /// HVC and SMC: ours, PSCI, or nobody's.
 fn call(registers: &mut Registers, syndrome: u64) {
     use abi::hypercall::AARCH64_BASE;
-    let Some((zone, _)) = zone::current() else {
+    let Some((zone, number)) = zone::current() else {
         return;
     };
     let [function, arguments @ ..] = registers.x;
@@ -106,7 +106,7 @@ fn call(registers: &mut Registers, syndrome: u64) {
         _ => {
             note(ExitCause::Firmware, registers.pc, function);
             let [a, b, c, ..] = arguments;
-            let result = guest_psci::call(zone, function, [a, b, c]);
+            let result = guest_psci::call(zone, number, function, [a, b, c]);
             set_result(registers, result);
         }
     }

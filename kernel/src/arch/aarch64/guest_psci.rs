@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! PSCI 1.1 (DEN0022) and SMCCC (DEN0028) for a zone's own processors.
 
-use super::cpu;
+use super::{controller, cpu};
 use crate::zone::Zone;
 use crate::zone::vcpu::{self, Power, StartError};
 use abi::status::StopReason;
@@ -39,7 +39,7 @@ mod function {
 use function::*;
 
 /// The value for x0; some calls do not return.
-pub fn call(zone: &Zone, function: u64, arguments: [u64; 3]) -> u64 {
+pub fn call(zone: &Zone, number: usize, function: u64, arguments: [u64; 3]) -> u64 {
     let wide = function & WIDE != 0;
     let [a, b, c] = if wide {
         arguments
@@ -53,8 +53,11 @@ pub fn call(zone: &Zone, function: u64, arguments: [u64; 3]) -> u64 {
     match function & !WIDE {
         SMCCC_VERSION | PSCI_VERSION => VERSION_1_1,
         CPU_SUSPEND => {
-            // Every state is standby: back at the next interrupt, state kept.
-            cpu::wait_for_interrupt();
+            // Every state is standby: back at the next interrupt, state kept. One
+            // that waits in a list register does not wake this level.
+            if !controller::has_pending(zone, number) {
+                cpu::wait_for_interrupt();
+            }
             SUCCESS
         }
         CPU_OFF => vcpu::power_off_self(),

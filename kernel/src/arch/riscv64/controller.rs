@@ -7,9 +7,9 @@ use super::vcpu;
 use crate::boot;
 use crate::cpu;
 use crate::drivers::{aplic, imsic, plic};
-use crate::zone::{Zone, notify};
 use crate::zone::layout::{Gpa, Layout};
 use crate::zone::space::Space;
+use crate::zone::{Zone, notify};
 use abi::descriptor::{self, GuestRange, ZoneDescriptor, controller};
 use abi::{Error, PAGE_SIZE};
 use arrayvec::ArrayVec;
@@ -39,15 +39,20 @@ pub struct BadAccess;
 
 /// The machine's controller as zone0 sees it: in its place.
 pub fn physical() -> descriptor::Controller {
-    let range = |region: Region| GuestRange { base: region.base, size: region.size };
+    let range = |region: Region| GuestRange {
+        base: region.base,
+        size: region.size,
+    };
     let controller = boot::machine().map(|machine| &machine.controller);
     let (kind, lines, region) = match controller {
         Some(machine::Controller::Plic(plic)) => (controller::PLIC, plic.sources, plic.region),
-        Some(
-            machine::Controller::Aplic(aplic) | machine::Controller::AplicImsic(aplic, _),
-        ) => {
+        Some(machine::Controller::Aplic(aplic) | machine::Controller::AplicImsic(aplic, _)) => {
             let guests = interrupts::kind() == Kind::AplicToGuests;
-            let kind = if guests { controller::APLIC_IMSIC } else { controller::APLIC };
+            let kind = if guests {
+                controller::APLIC_IMSIC
+            } else {
+                controller::APLIC
+            };
             (kind, aplic.sources, aplic.region)
         }
         _ => return descriptor::Controller::default(),
@@ -85,7 +90,8 @@ pub fn wired_lines() -> (u32, u32) {
 /// Whether the descriptor's controller is one that this machine can give.
 pub fn check(descriptor: &ZoneDescriptor) -> Result<(), Error> {
     let wanted = &descriptor.controller;
-    let fits = wanted.kind == physical().kind && wanted.lines >= 1 && wanted.lines <= lineset::MAX_LINES;
+    let fits =
+        wanted.kind == physical().kind && wanted.lines >= 1 && wanted.lines <= lineset::MAX_LINES;
     fits.then_some(()).ok_or(Error::WrongController)
 }
 
@@ -144,18 +150,28 @@ impl Controller {
                 }
             }
         }
-        let mailbox = notify::target().map(|target| target.line).filter(|_| layout.is_zone0());
+        let mailbox = notify::target()
+            .map(|target| target.line)
+            .filter(|_| layout.is_zone0());
         for physical in lines.filter(|&line| Some(line) != mailbox) {
             self.give_line(physical, zone);
         }
-        for line in layout.descriptor.devices().iter().map(|device| device.line).chain(mailbox) {
+        for line in layout
+            .descriptor
+            .devices()
+            .iter()
+            .map(|device| device.line)
+            .chain(mailbox)
+        {
             self.add_virtual(line);
         }
     }
 
     /// A physical line is the zone's from now on.
     pub fn give_line(&mut self, physical: u32, zone: &Zone) {
-        let Some(source) = guest_line(zone.layout(), physical) else { return };
+        let Some(source) = guest_line(zone.layout(), physical) else {
+            return;
+        };
         // A number that is taken or does not exist was refused when the zone was admitted.
         let _ = match &mut self.model {
             Model::Plic(model) => model.add_wired(source, physical),
@@ -175,7 +191,9 @@ impl Controller {
 
     /// A physical line is the zone's no more.
     pub fn take_line(&mut self, physical: u32, zone: &Zone) {
-        let Some(source) = guest_line(zone.layout(), physical) else { return };
+        let Some(source) = guest_line(zone.layout(), physical) else {
+            return;
+        };
         match &mut self.model {
             Model::Plic(model) => model.remove(source, &mut Hardware { zone }),
             Model::Aplic(model) => model.remove(source, &mut Hardware { zone }),
@@ -215,7 +233,9 @@ impl Controller {
 
     /// A physical source that this processor took; whether it is the zone's.
     pub fn raise(&mut self, physical: u32, zone: &Zone) -> bool {
-        let Some(source) = guest_line(zone.layout(), physical) else { return false };
+        let Some(source) = guest_line(zone.layout(), physical) else {
+            return false;
+        };
         match &mut self.model {
             Model::Plic(model) => model.raise(source, &mut Hardware { zone }),
             Model::Aplic(model) => model.raise(source, &mut Hardware { zone }),
@@ -236,19 +256,33 @@ impl Controller {
     pub fn read(&mut self, zone: &Zone, offset: u64, access: Access) -> Result<u32, BadAccess> {
         let hardware = &mut Hardware { zone };
         match &mut self.model {
-            Model::Plic(model) => model.read(offset, access.width, hardware).map_err(|_| BadAccess),
-            Model::Aplic(model) => model.read(offset, access.width, hardware).map_err(|_| BadAccess),
+            Model::Plic(model) => model
+                .read(offset, access.width, hardware)
+                .map_err(|_| BadAccess),
+            Model::Aplic(model) => model
+                .read(offset, access.width, hardware)
+                .map_err(|_| BadAccess),
             Model::None => Err(BadAccess),
         }
     }
 
     /// Writes a register.
-    pub fn write(&mut self, zone: &Zone, offset: u64, access: Access, value: u64) -> Result<(), BadAccess> {
+    pub fn write(
+        &mut self,
+        zone: &Zone,
+        offset: u64,
+        access: Access,
+        value: u64,
+    ) -> Result<(), BadAccess> {
         let hardware = &mut Hardware { zone };
         let value = value as u32;
         match &mut self.model {
-            Model::Plic(model) => model.write(offset, access.width, value, hardware).map_err(|_| BadAccess),
-            Model::Aplic(model) => model.write(offset, access.width, value, hardware).map_err(|_| BadAccess),
+            Model::Plic(model) => model
+                .write(offset, access.width, value, hardware)
+                .map_err(|_| BadAccess),
+            Model::Aplic(model) => model
+                .write(offset, access.width, value, hardware)
+                .map_err(|_| BadAccess),
             Model::None => Err(BadAccess),
         }
     }
@@ -267,7 +301,10 @@ fn guest_line(layout: &Layout, physical: u32) -> Option<u32> {
         return Some(physical);
     }
     let lines = layout.descriptor.lines();
-    lines.iter().find(|line| line.physical == physical).map(|line| line.guest)
+    lines
+        .iter()
+        .find(|line| line.physical == physical)
+        .map(|line| line.guest)
 }
 
 /// How the controller numbers the zone's vCPUs (contexts, delivery controls or
@@ -363,7 +400,8 @@ impl vaia::Host for Hardware<'_> {
         }
     }
     fn enable(&mut self, physical: u32, on: bool) {
-        let reachable = interrupts::kind() != Kind::AplicToKernel || physical <= imsic::identities();
+        let reachable =
+            interrupts::kind() != Kind::AplicToKernel || physical <= imsic::identities();
         aplic::enable(physical, on && reachable);
     }
     fn set_pending(&mut self, physical: u32) {

@@ -51,7 +51,9 @@ pub extern "C" fn exit_attention(_registers: &mut Registers) {
 pub extern "C" fn exit_sync(registers: &mut Registers) {
     let cause = csr::read!("scause");
     let value = csr::read!("stval");
-    let Some((zone, number)) = zone::current() else { return };
+    let Some((zone, number)) = zone::current() else {
+        return;
+    };
     match cause {
         exception::ECALL_VS => sbi::call(zone, number, registers),
         exception::LOAD_GUEST_PAGE_FAULT | exception::STORE_GUEST_PAGE_FAULT => {
@@ -90,8 +92,16 @@ pub fn trace(registers: &Registers, cause: ExitCause, detail: u64) {
 /// The guest takes an exception, at its own handler.
 pub fn inject(registers: &mut Registers, cause: u64, value: u64) {
     let status = csr::read!("vsstatus");
-    let privilege = if registers.sstatus & sstatus::SPP != 0 { sstatus::SPP } else { 0 };
-    let enabled = if status & sstatus::SIE != 0 { sstatus::SPIE } else { 0 };
+    let privilege = if registers.sstatus & sstatus::SPP != 0 {
+        sstatus::SPP
+    } else {
+        0
+    };
+    let enabled = if status & sstatus::SIE != 0 {
+        sstatus::SPIE
+    } else {
+        0
+    };
     let kept = status & !(sstatus::SPP | sstatus::SPIE | sstatus::SIE);
     csr::write!("vsstatus", kept | privilege | enabled);
     csr::write!("vsepc", registers.pc);

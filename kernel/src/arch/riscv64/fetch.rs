@@ -39,7 +39,9 @@ unsafe extern "C" {
 pub fn recover(pc: u64) -> Option<u64> {
     let start = (&raw const fetch_start) as u64;
     let end = (&raw const fetch_end) as u64;
-    (start..end).contains(&pc).then(|| (&raw const fetch_failed) as u64)
+    (start..end)
+        .contains(&pc)
+        .then(|| (&raw const fetch_failed) as u64)
 }
 
 /// The instruction at guest-virtual `address`, with the guest's privilege

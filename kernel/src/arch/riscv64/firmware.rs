@@ -27,7 +27,11 @@ pub fn call(extension: u64, function: u64, arguments: [u64; 5]) -> Result<u64, E
             options(nostack)
         );
     }
-    if status == error::SUCCESS { Ok(value) } else { Err(Error(status)) }
+    if status == error::SUCCESS {
+        Ok(value)
+    } else {
+        Err(Error(status))
+    }
 }
 
 pub fn putchar(byte: u8) {
@@ -47,13 +51,25 @@ pub fn set_timer(time: u64) {
 }
 
 /// A fence on other harts; `function` of RFENCE.
-pub fn remote_fence(function: u64, mask: u64, base: u64, start: u64, size: u64, asid: u64) -> Result<(), Error> {
+pub fn remote_fence(
+    function: u64,
+    mask: u64,
+    base: u64,
+    start: u64,
+    size: u64,
+    asid: u64,
+) -> Result<(), Error> {
     call(extension::RFENCE, function, [mask, base, start, size, asid]).map(|_| ())
 }
 
 /// Starts `hart` at a physical address with a1 = `opaque`.
 pub fn hart_start(hart: u64, address: u64, opaque: u64) -> Result<(), Error> {
-    call(extension::HSM, function::HART_START, [hart, address, opaque, 0, 0]).map(|_| ())
+    call(
+        extension::HSM,
+        function::HART_START,
+        [hart, address, opaque, 0, 0],
+    )
+    .map(|_| ())
 }
 
 /// Returns only if the firmware can not.

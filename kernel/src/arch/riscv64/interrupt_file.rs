@@ -35,7 +35,10 @@ pub fn has_guest_files() -> bool {
 /// Empties guest file 1: nothing delivered, enabled or pending.
 pub fn clear_guest(highest: u32) {
     let status = csr::read!("hstatus");
-    csr::write!("hstatus", (status & !hstatus::VGEIN_MASK) | 1 << hstatus::VGEIN_SHIFT);
+    csr::write!(
+        "hstatus",
+        (status & !hstatus::VGEIN_MASK) | 1 << hstatus::VGEIN_SHIFT
+    );
     let select = |register: u64, value: u64| {
         csr::write!("0x250", register);
         csr::write!("0x251", value);

@@ -4,8 +4,8 @@
 use super::{csr, firmware, interrupt_file};
 use crate::cpu;
 use crate::drivers::{aplic, imsic, plic};
-use core::sync::atomic::{AtomicU8, Ordering};
 use core::fmt;
+use core::sync::atomic::{AtomicU8, Ordering};
 use machine::Controller;
 use rv64::cause::interrupt;
 
@@ -73,7 +73,11 @@ pub fn init(controller: &Controller) -> Result<(), Error> {
             aplic::init(aplic, true)?;
             imsic::init(files)?;
             let guests = imsic::guest_room() != 0 && interrupt_file::has_guest_files();
-            if guests { Kind::AplicToGuests } else { Kind::AplicToKernel }
+            if guests {
+                Kind::AplicToGuests
+            } else {
+                Kind::AplicToKernel
+            }
         }
         _ => return Err(Error::Unknown),
     };
@@ -92,7 +96,10 @@ pub fn init_cpu() -> Result<(), Error> {
         Kind::AplicToGuests | Kind::None => {}
     }
     csr::clear!("sip", 1 << interrupt::SUPERVISOR_SOFTWARE);
-    csr::write!("sie", 1 << interrupt::SUPERVISOR_SOFTWARE | 1 << interrupt::SUPERVISOR_EXTERNAL);
+    csr::write!(
+        "sie",
+        1 << interrupt::SUPERVISOR_SOFTWARE | 1 << interrupt::SUPERVISOR_EXTERNAL
+    );
     Ok(())
 }
 

@@ -4,9 +4,9 @@
 use super::vectors::Registers;
 use super::{controller, csr, exit, fetch, stage2};
 use crate::cpu;
-use crate::zone::{self, Zone};
 use crate::zone::device::{self, Outcome};
 use crate::zone::layout::Gpa;
+use crate::zone::{self, Zone};
 use abi::ExitCause;
 use abi::status::{FAULT_WRITE, FaultCause};
 use rv64::cause::exception;
@@ -23,7 +23,7 @@ pub fn access(zone: &Zone, vcpu: usize, registers: &mut Registers, address: u64)
     if register.is_none() && virtual_device.is_none() {
         // Mapped meanwhile (a window lent to zone0): an old translation is to be forgotten.
         let mapped = zone.space.lock().is_mapped(address);
-        if mapped || zone.map_device_of_zone0(at) {
+        if mapped || crate::zone::zone0::map_device(zone, at) {
             cpu::this().count(ExitCause::Other);
             exit::trace(registers, ExitCause::Other, address);
             stage2::flush_here();
@@ -31,7 +31,9 @@ pub fn access(zone: &Zone, vcpu: usize, registers: &mut Registers, address: u64)
         }
         exit::fault(FaultCause::DataAccess, registers, address, flags);
     }
-    let Some(access) = decode(registers, address, flags) else { return };
+    let Some(access) = decode(registers, address, flags) else {
+        return;
+    };
     // What is decoded must be what faulted: the guest may have changed the instruction.
     if access.write != write {
         return;
@@ -41,7 +43,10 @@ pub fn access(zone: &Zone, vcpu: usize, registers: &mut Registers, address: u64)
         exit::trace(registers, ExitCause::InterruptController, address);
         let done = if access.write {
             let value = access.stored(registers.get(access.register));
-            zone.controller.lock().write(zone, offset, access, value).map(|()| 0)
+            zone.controller
+                .lock()
+                .write(zone, offset, access, value)
+                .map(|()| 0)
         } else {
             zone.controller.lock().read(zone, offset, access)
         };
@@ -53,8 +58,15 @@ pub fn access(zone: &Zone, vcpu: usize, registers: &mut Registers, address: u64)
         }
     } else if let Some((device, offset)) = virtual_device {
         exit::trace(registers, ExitCause::DeviceAccess, address);
-        let write = access.write.then(|| access.stored(registers.get(access.register)));
-        let request = device::Access { device, offset, width: access.width, write };
+        let write = access
+            .write
+            .then(|| access.stored(registers.get(access.register)));
+        let request = device::Access {
+            device,
+            offset,
+            width: access.width,
+            write,
+        };
         match device::access(zone, vcpu, &request) {
             Outcome::Done(value) => finish(registers, access, value),
             Outcome::Retry => zone::vcpu::serve_mail(),
@@ -70,7 +82,9 @@ fn decode(registers: &Registers, address: u64, flags: u32) -> Option<Access> {
         Transformed::Access(access) => Some(access),
         Transformed::Refused(_) => refused(),
         // The guest's page tables are in no RAM of its own.
-        Transformed::PageTable(..) => exit::fault(FaultCause::DataAccess, registers, address, flags),
+        Transformed::PageTable(..) => {
+            exit::fault(FaultCause::DataAccess, registers, address, flags)
+        }
         Transformed::Absent => match rv64::decode(fetch::instruction(registers.pc)?) {
             Ok(access) => Some(access),
             Err(_) => refused(),

@@ -30,7 +30,10 @@ pub const STACK_TOP: u64 = STACK + STACK_SIZE;
 const DATA: u64 = STACK_TOP + PAGE;
 const EMERGENCY: u64 = DATA + PRIVATE_SIZE + PAGE;
 pub const EMERGENCY_TOP: u64 = EMERGENCY + EMERGENCY_SIZE;
-const GEOMETRY: Geometry = Geometry { levels: 3, root_bits: 9 };
+const GEOMETRY: Geometry = Geometry {
+    levels: 3,
+    root_bits: 9,
+};
 /// A device tree may be this long.
 const TREE_SIZE: u32 = 2 << 20;
 /// Entries of the root that all processors share: the lower half.
@@ -38,9 +41,21 @@ const SHARED: usize = 256;
 /// Addresses that can be mapped as themselves.
 const LIMIT: u64 = 1 << 38;
 
-const TEXT: Attributes = Attributes { write: false, execute: true, memory: Memory::Normal };
-const CONSTANT: Attributes = Attributes { write: false, execute: false, memory: Memory::Normal };
-const READ_WRITE: Attributes = Attributes { write: true, execute: false, memory: Memory::Normal };
+const TEXT: Attributes = Attributes {
+    write: false,
+    execute: true,
+    memory: Memory::Normal,
+};
+const CONSTANT: Attributes = Attributes {
+    write: false,
+    execute: false,
+    memory: Memory::Normal,
+};
+const READ_WRITE: Attributes = Attributes {
+    write: true,
+    execute: false,
+    memory: Memory::Normal,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -78,11 +93,19 @@ impl Frames for PoolFrames {
     }
     fn read(&self, table: u64, index: usize) -> u64 {
         // SAFETY: the walker passes frames that the pool gave and indices within them.
-        unsafe { (table as *const u64).wrapping_add(index & 511).read_volatile() }
+        unsafe {
+            (table as *const u64)
+                .wrapping_add(index & 511)
+                .read_volatile()
+        }
     }
     fn write(&mut self, table: u64, index: usize, bits: u64) {
         // SAFETY: as above.
-        unsafe { (table as *mut u64).wrapping_add(index & 511).write_volatile(bits) };
+        unsafe {
+            (table as *mut u64)
+                .wrapping_add(index & 511)
+                .write_volatile(bits)
+        };
     }
     fn flush(&mut self) {
         flush();
@@ -91,12 +114,20 @@ impl Frames for PoolFrames {
 
 fn flush() {
     // SAFETY: a fence.
-    unsafe { asm!("fence rw, rw", "sfence.vma", options(nostack, preserves_flags)) };
+    unsafe {
+        asm!(
+            "fence rw, rw",
+            "sfence.vma",
+            options(nostack, preserves_flags)
+        )
+    };
 }
 
 /// Changes the common part, then brings its root's entries to all others. Other
 /// processors see a new mapping when they next walk; none is changed after boot.
-fn change(change: impl FnOnce(&mut Common, &mut PoolFrames) -> Result<(), Error>) -> Result<(), Error> {
+fn change(
+    change: impl FnOnce(&mut Common, &mut PoolFrames) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut root = COMMON.lock();
     if *root == 0 {
         *root = pool::allocate(1, 1).ok_or(Error::OutOfFrames)?;
@@ -136,7 +167,9 @@ fn map_image(table: &mut Common) -> Result<(), Error> {
 
 /// The pages that [base, base + size) touches.
 fn pages(base: u64, size: u64) -> Result<(u64, u64), Error> {
-    let end = base.checked_add(size).and_then(|end| end.checked_next_multiple_of(PAGE));
+    let end = base
+        .checked_add(size)
+        .and_then(|end| end.checked_next_multiple_of(PAGE));
     match end {
         Some(end) if size != 0 && end <= LIMIT => Ok((base & !(PAGE - 1), end)),
         _ => Err(Error::BadRange),
@@ -181,7 +214,10 @@ pub fn map_ram(base: u64, size: u64) -> Result<(), Error> {
     if end > LIMIT {
         return Err(Error::BadRange);
     }
-    for (from, to) in [(start, end.min(image::start())), (start.max(image::end()), end)] {
+    for (from, to) in [
+        (start, end.min(image::start())),
+        (start.max(image::end()), end),
+    ] {
         if from < to {
             change(|table, frames| {
                 Ok(table.map(frames, from, from, to.wrapping_sub(from), READ_WRITE)?)
@@ -196,7 +232,11 @@ pub fn map_ram(base: u64, size: u64) -> Result<(), Error> {
 pub fn add_processor() -> Result<u64, Error> {
     let root = pool::allocate(1, 1).ok_or(Error::OutOfFrames)?;
     let mut own = Common::new(root, GEOMETRY);
-    for (address, size) in [(STACK, STACK_SIZE), (DATA, PRIVATE_SIZE), (EMERGENCY, EMERGENCY_SIZE)] {
+    for (address, size) in [
+        (STACK, STACK_SIZE),
+        (DATA, PRIVATE_SIZE),
+        (EMERGENCY, EMERGENCY_SIZE),
+    ] {
         let frames = pool::allocate((size / PAGE) as usize, 1).ok_or(Error::OutOfFrames)?;
         // The walker counts from 0: the upper half follows the lower.
         let low = address & ((LIMIT << 1) - 1);
@@ -204,7 +244,10 @@ pub fn add_processor() -> Result<u64, Error> {
         change(|table, pool| Ok(table.unmap(pool, frames, size)?))?;
     }
     copy_root(*COMMON.lock(), root);
-    ROOTS.lock().try_push(root).map_err(|_| Error::OutOfFrames)?;
+    ROOTS
+        .lock()
+        .try_push(root)
+        .map_err(|_| Error::OutOfFrames)?;
     Ok(root)
 }
 

@@ -29,7 +29,8 @@ pub fn call(zone: &Zone, number: usize, registers: &mut Registers) {
     let identifier = registers.get(A7);
     let function = registers.get(A6);
     registers.pc = registers.pc.wrapping_add(4);
-    let arguments: [u64; 5] = core::array::from_fn(|index| registers.get(A0.wrapping_add(index as u8)));
+    let arguments: [u64; 5] =
+        core::array::from_fn(|index| registers.get(A0.wrapping_add(index as u8)));
     if identifier == abi::hypercall::RISCV_EXTENSION {
         cpu::this().count(ExitCause::Hypercall);
         exit::trace(registers, ExitCause::Hypercall, function);
@@ -40,7 +41,11 @@ pub fn call(zone: &Zone, number: usize, registers: &mut Registers) {
         zone::vcpu::attend();
         return;
     }
-    let cause = if identifier == extension::IPI { ExitCause::Ipi } else { ExitCause::Firmware };
+    let cause = if identifier == extension::IPI {
+        ExitCause::Ipi
+    } else {
+        ExitCause::Firmware
+    };
     cpu::this().count(cause);
     exit::trace(registers, cause, identifier);
     if identifier <= extension::LEGACY_SHUTDOWN {
@@ -108,7 +113,13 @@ fn stop(zone: &Zone, reason: StopReason) -> ! {
 }
 
 /// The calls of version 0.1, which answer in a0 alone.
-fn legacy(zone: &Zone, number: usize, registers: &Registers, identifier: u64, arguments: [u64; 5]) -> i64 {
+fn legacy(
+    zone: &Zone,
+    number: usize,
+    registers: &Registers,
+    identifier: u64,
+    arguments: [u64; 5],
+) -> i64 {
     let answer = match identifier {
         extension::LEGACY_SET_TIMER => {
             timer::set(arguments[0]);
@@ -122,10 +133,13 @@ fn legacy(zone: &Zone, number: usize, registers: &Registers, identifier: u64, ar
             vcpu::clear_software();
             Ok(0)
         }
-        extension::LEGACY_SEND_IPI => legacy_mask(zone, registers, arguments[0])
-            .and_then(|mask| send_ipi(zone, mask)),
+        extension::LEGACY_SEND_IPI => {
+            legacy_mask(zone, registers, arguments[0]).and_then(|mask| send_ipi(zone, mask))
+        }
         extension::LEGACY_FENCE_I => legacy_fence(zone, registers, function::FENCE_I, arguments),
-        extension::LEGACY_SFENCE_VMA => legacy_fence(zone, registers, function::SFENCE_VMA, arguments),
+        extension::LEGACY_SFENCE_VMA => {
+            legacy_fence(zone, registers, function::SFENCE_VMA, arguments)
+        }
         extension::LEGACY_SFENCE_VMA_ASID => {
             legacy_fence(zone, registers, function::SFENCE_VMA_ASID, arguments)
         }

@@ -20,8 +20,15 @@ struct Starts(UnsafeCell<[Start; abi::MAX_CPUS]>);
 // SAFETY: an entry is written before its hart is started, and read by it alone.
 unsafe impl Sync for Starts {}
 
-static STARTS: Starts =
-    Starts(UnsafeCell::new([const { Start { satp: 0, stack: 0, processor: 0 } }; abi::MAX_CPUS]));
+static STARTS: Starts = Starts(UnsafeCell::new(
+    [const {
+        Start {
+            satp: 0,
+            stack: 0,
+            processor: 0,
+        }
+    }; abi::MAX_CPUS],
+));
 
 /// Why a processor can not be started.
 pub enum Error {
@@ -36,7 +43,9 @@ impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory(error) => write!(out, "no memory for its stack ({error:?})"),
-            Self::Firmware(status) => write!(out, "the firmware refused (SBI hart_start: {status})"),
+            Self::Firmware(status) => {
+                write!(out, "the firmware refused (SBI hart_start: {status})")
+            }
             Self::NoRoom => write!(out, "too many processors"),
         }
     }
@@ -64,8 +73,12 @@ pub fn start(processor: &Processor, _enable: machine::Enable) -> Result<(), Erro
     };
     core::sync::atomic::fence(Ordering::SeqCst);
     let entry = secondary as *const () as u64;
-    firmware::hart_start(processor.physical.load(Ordering::Relaxed), entry, slot as u64)
-        .map_err(|error| Error::Firmware(error.0))
+    firmware::hart_start(
+        processor.physical.load(Ordering::Relaxed),
+        entry,
+        slot as u64,
+    )
+    .map_err(|error| Error::Firmware(error.0))
 }
 
 #[unsafe(naked)]
@@ -101,9 +114,17 @@ pub fn init(machine: &machine::Machine) {
     }
     sbi::init();
     vcpu::probe(machine);
-    let highest = machine.memory.iter().map(|bank| bank.end()).fold(0, u64::max);
+    let highest = machine
+        .memory
+        .iter()
+        .map(|bank| bank.end())
+        .fold(0, u64::max);
     stage2::probe(highest);
     let (mode, vmids) = stage2::describe();
-    let timer = if super::timer::is_direct() { "Sstc" } else { "SBI" };
+    let timer = if super::timer::is_direct() {
+        "Sstc"
+    } else {
+        "SBI"
+    };
     crate::log!("{mode}, VMIDs up to {vmids}, timer by {timer}");
 }

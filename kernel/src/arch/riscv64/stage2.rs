@@ -33,7 +33,10 @@ pub fn probe(highest: u64) {
     }
     let mode = MODE.load(Ordering::Relaxed) << atp::MODE_SHIFT;
     csr::write!("hgatp", mode | atp::VMID_MASK << atp::VMID_SHIFT);
-    MAX_VMID.store(csr::read!("hgatp") >> atp::VMID_SHIFT & atp::VMID_MASK, Ordering::Relaxed);
+    MAX_VMID.store(
+        csr::read!("hgatp") >> atp::VMID_SHIFT & atp::VMID_MASK,
+        Ordering::Relaxed,
+    );
     csr::write!("hgatp", 0);
     flush_here();
 }
@@ -54,7 +57,10 @@ pub fn address_bits() -> u8 {
 }
 
 pub fn geometry() -> Geometry {
-    Geometry { levels: LEVELS.load(Ordering::Relaxed), root_bits: 11 }
+    Geometry {
+        levels: LEVELS.load(Ordering::Relaxed),
+        root_bits: 11,
+    }
 }
 
 /// `hgatp` of a zone. Where there are too few VMIDs zones share one; a
@@ -75,14 +81,20 @@ pub fn flush(zone: u8, _root: u64) {
     flush_here();
     for processor in cpu::all() {
         let runs = processor.owner.load(Ordering::Acquire) == u32::from(zone);
-        if !runs || processor.index == cpu::this().index || !processor.online.load(Ordering::Acquire) {
+        if !runs
+            || processor.index == cpu::this().index
+            || !processor.online.load(Ordering::Acquire)
+        {
             continue;
         }
         let hart = processor.physical.load(Ordering::Relaxed);
         // The firmware's own fence: it interrupts the hart above us and waits for it.
         let fenced = firmware::remote_fence(function::HFENCE_GVMA, 1, hart, 0, u64::MAX, 0);
         if let Err(error) = fenced {
-            crate::log!("hart {hart}: hfence.gvma refused by the firmware ({})", error.0);
+            crate::log!(
+                "hart {hart}: hfence.gvma refused by the firmware ({})",
+                error.0
+            );
         }
     }
 }

@@ -17,7 +17,10 @@ pub fn is_direct() -> bool {
 /// Finds out; `henvcfg` is written afterwards.
 pub fn probe() {
     csr::set!("henvcfg", henvcfg::STCE);
-    DIRECT.store(csr::read!("henvcfg") & henvcfg::STCE != 0, Ordering::Relaxed);
+    DIRECT.store(
+        csr::read!("henvcfg") & henvcfg::STCE != 0,
+        Ordering::Relaxed,
+    );
 }
 
 /// No timer is set.

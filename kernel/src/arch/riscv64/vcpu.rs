@@ -50,7 +50,10 @@ fn has(extension: Isa) -> bool {
 
 /// What the machine's harts have; once.
 pub fn probe(machine: &Machine) {
-    let common = machine.cpus.iter().fold(Isa::all(), |common, cpu| common & cpu.isa);
+    let common = machine
+        .cpus
+        .iter()
+        .fold(Isa::all(), |common, cpu| common & cpu.isa);
     ISA.store(common.bits(), Ordering::Relaxed);
     STATE_ENABLES.store(common.contains(Isa::SMSTATEEN), Ordering::Relaxed);
     timer::probe();
@@ -76,7 +79,10 @@ pub fn set_up(zone: &Zone, number: usize) {
     if interrupts::kind() == Kind::AplicToGuests {
         interrupt_file::clear_guest(imsic::guest_identities());
     }
-    csr::write!("hgatp", stage2::register(zone.number(), zone.space.lock().root()));
+    csr::write!(
+        "hgatp",
+        stage2::register(zone.number(), zone.space.lock().root())
+    );
     stage2::flush_here();
     // A signal that comes now is seen at the next kick.
     if let Some(wanted) = WANTED.get(index) {
@@ -126,7 +132,12 @@ fn reset_supervisor() {
 
 /// Starts the vCPU: a0 = its hart, a1 on = the rest of `arguments`.
 pub fn enter(zone: &Zone, number: usize, entry: u64, arguments: [u64; 4]) -> ! {
-    let hart = zone.layout().descriptor.cpus().get(number).map_or(0, |cpu| cpu.guest);
+    let hart = zone
+        .layout()
+        .descriptor
+        .cpus()
+        .get(number)
+        .map_or(0, |cpu| cpu.guest);
     let registers = reset_registers(hart, entry, arguments);
     clear_floating_point();
     // SAFETY: a fence: the zone's memory was written as data.
@@ -145,7 +156,11 @@ pub fn reset_registers(hart: u64, entry: u64, arguments: [u64; 4]) -> Registers 
     registers.pc = entry;
     let vector = if has(Isa::V) { sstatus::VS_INITIAL } else { 0 };
     registers.sstatus = sstatus::SPP | sstatus::FS_INITIAL | vector;
-    let file = if interrupts::kind() == Kind::AplicToGuests { u64::from(controller::GUEST_FILE) } else { 0 };
+    let file = if interrupts::kind() == Kind::AplicToGuests {
+        u64::from(controller::GUEST_FILE)
+    } else {
+        0
+    };
     registers.hstatus =
         hstatus::SPV | hstatus::SPVP | hstatus::VSXL_64 | file << hstatus::VGEIN_SHIFT;
     registers
@@ -217,7 +232,9 @@ pub fn resume() {
 
 /// Asserts or lowers the external interrupt of processor `index`.
 pub fn set_external(index: usize, asserted: bool) {
-    let Some(wanted) = WANTED.get(index) else { return };
+    let Some(wanted) = WANTED.get(index) else {
+        return;
+    };
     if asserted {
         wanted.fetch_or(EXTERNAL, Ordering::AcqRel);
     } else {
@@ -243,7 +260,9 @@ pub fn send_software(index: usize) {
 
 /// On a kick: what others want of this vCPU's lines.
 pub fn take_wanted() {
-    let Some(wanted) = WANTED.get(cpu::this().index as usize) else { return };
+    let Some(wanted) = WANTED.get(cpu::this().index as usize) else {
+        return;
+    };
     let bits = wanted.fetch_and(!SOFTWARE, Ordering::AcqRel);
     if bits & SOFTWARE != 0 {
         csr::set!("hvip", SOFTWARE_PENDING);
@@ -274,4 +293,3 @@ pub fn restart(registers: &mut Registers, hart: u64, entry: u64, argument: u64) 
     registers.sstatus = fresh.sstatus;
     registers.hstatus = fresh.hstatus;
 }
-

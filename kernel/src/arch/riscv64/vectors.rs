@@ -31,7 +31,13 @@ const PROCESSOR: usize = offset_of!(Registers, processor);
 const PLACE: u64 = mmu::STACK_TOP - SIZE as u64;
 
 impl Registers {
-    pub const ZERO: Self = Self { x: [0; 32], pc: 0, sstatus: 0, hstatus: 0, processor: 0 };
+    pub const ZERO: Self = Self {
+        x: [0; 32],
+        pc: 0,
+        sstatus: 0,
+        hstatus: 0,
+        processor: 0,
+    };
 
     /// A register's value; x0 and numbers that are none read 0.
     #[inline]

@@ -41,7 +41,10 @@ fn write(zone: &Zone, length: u64, low: u64, high: u64) -> Answer {
     if length == 0 {
         return Ok(0);
     }
-    let address = zone.layout().ram(Gpa(low), length).ok_or(error::INVALID_PARAM)?;
+    let address = zone
+        .layout()
+        .ram(Gpa(low), length)
+        .ok_or(error::INVALID_PARAM)?;
     for offset in 0..length {
         // SAFETY: the zone's RAM; it may change meanwhile, so each byte is read once.
         let byte = unsafe { (address.wrapping_add(offset) as *const u8).read_volatile() };
@@ -55,7 +58,9 @@ pub fn put(zone: &Zone, byte: u8) {
         firmware::putchar(byte);
         return;
     }
-    let Some(line) = LINES.get(usize::from(zone.number())) else { return };
+    let Some(line) = LINES.get(usize::from(zone.number())) else {
+        return;
+    };
     let mut line = line.lock();
     match byte {
         b'\n' => {}

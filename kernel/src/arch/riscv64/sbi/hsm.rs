@@ -15,7 +15,13 @@ use rv64::sbi::{error, function, hart_state, suspend};
 /// Not an SBI status: the registers are those of a resumed hart.
 pub const RESUMED: i64 = i64::MIN;
 
-pub fn call(zone: &Zone, number: usize, registers: &mut Registers, function: u64, arguments: [u64; 5]) -> Answer {
+pub fn call(
+    zone: &Zone,
+    number: usize,
+    registers: &mut Registers,
+    function: u64,
+    arguments: [u64; 5],
+) -> Answer {
     let [a0, a1, a2, ..] = arguments;
     match function {
         function::HART_START => start(zone, a0, a1, a2),
@@ -27,8 +33,13 @@ pub fn call(zone: &Zone, number: usize, registers: &mut Registers, function: u64
 }
 
 fn start(zone: &Zone, hart: u64, entry: u64, argument: u64) -> Answer {
-    let number = zone.layout().vcpu_by_guest_number(hart).ok_or(error::INVALID_PARAM)?;
-    zone.layout().ram(Gpa(entry), 2).ok_or(error::INVALID_ADDRESS)?;
+    let number = zone
+        .layout()
+        .vcpu_by_guest_number(hart)
+        .ok_or(error::INVALID_PARAM)?;
+    zone.layout()
+        .ram(Gpa(entry), 2)
+        .ok_or(error::INVALID_ADDRESS)?;
     match zone.start_vcpu(number, entry, [0, argument, 0, 0]) {
         Ok(()) => Ok(0),
         Err(StartError::NoSuchVcpu) => Err(error::INVALID_PARAM),
@@ -37,7 +48,10 @@ fn start(zone: &Zone, hart: u64, entry: u64, argument: u64) -> Answer {
 }
 
 fn status(zone: &Zone, hart: u64) -> Answer {
-    let number = zone.layout().vcpu_by_guest_number(hart).ok_or(error::INVALID_PARAM)?;
+    let number = zone
+        .layout()
+        .vcpu_by_guest_number(hart)
+        .ok_or(error::INVALID_PARAM)?;
     let vcpu = zone.vcpus.get(number).ok_or(error::INVALID_PARAM)?;
     Ok(match vcpu.power() {
         Power::Off => hart_state::STOPPED,
@@ -46,16 +60,30 @@ fn status(zone: &Zone, hart: u64) -> Answer {
     })
 }
 
-fn suspend(zone: &Zone, number: usize, registers: &mut Registers, kind: u32, entry: u64, argument: u64) -> Answer {
+fn suspend(
+    zone: &Zone,
+    number: usize,
+    registers: &mut Registers,
+    kind: u32,
+    entry: u64,
+    argument: u64,
+) -> Answer {
     match u64::from(kind) {
         suspend::RETENTIVE => {
             wait(zone);
             Ok(0)
         }
         suspend::NON_RETENTIVE => {
-            zone.layout().ram(Gpa(entry), 2).ok_or(error::INVALID_ADDRESS)?;
+            zone.layout()
+                .ram(Gpa(entry), 2)
+                .ok_or(error::INVALID_ADDRESS)?;
             wait(zone);
-            let guest = zone.layout().descriptor.cpus().get(number).map_or(0, |cpu| cpu.guest);
+            let guest = zone
+                .layout()
+                .descriptor
+                .cpus()
+                .get(number)
+                .map_or(0, |cpu| cpu.guest);
             vcpu::restart(registers, guest, entry, argument);
             Err(RESUMED)
         }

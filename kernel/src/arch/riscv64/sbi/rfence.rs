@@ -18,7 +18,14 @@ pub fn call(zone: &Zone, function: u64, arguments: [u64; 5]) -> Answer {
         _ => return Err(error::NOT_SUPPORTED),
     };
     let selected = selected(zone, HartMask { mask, base })?;
-    let mut batch = Batch { fence, start, size, asid, mask: 0, base: 0 };
+    let mut batch = Batch {
+        fence,
+        start,
+        size,
+        asid,
+        mask: 0,
+        base: 0,
+    };
     for (vcpu, index) in zone.layout().cpu_indices().enumerate() {
         if selected >> vcpu & 1 != 0
             && let Some(processor) = cpu::get(index)
@@ -57,8 +64,9 @@ impl Batch {
         if self.mask == 0 {
             return Ok(());
         }
-        let fenced =
-            firmware::remote_fence(self.fence, self.mask, self.base, self.start, self.size, self.asid);
+        let fenced = firmware::remote_fence(
+            self.fence, self.mask, self.base, self.start, self.size, self.asid,
+        );
         self.mask = 0;
         fenced.map_err(|error| error.0)
     }
