@@ -67,6 +67,13 @@ pub fn run(arch: Arch) -> Result<Images> {
             "bin/hvisor",
         ));
     }
+    let hostile = if has(&format!("guests/hostile/src/arch/{arch}")) {
+        Some(step(&format!("guests {arch}"), |_| {
+            cargo::bare_metal(arch, "hostile", "hostile")
+        })?)
+    } else {
+        None
+    };
     step(&format!("images {arch}"), |_| {
         let zone0_initrd = Initrd {
             name: "zone0",
@@ -80,7 +87,9 @@ pub fn run(arch: Arch) -> Result<Images> {
             files: &[],
         }
         .build(arch)?;
-        let zones = disk::build(arch, &[&linux_initrd])?;
+        let guests = hostile.as_deref().into_iter();
+        let files: Vec<_> = [linux_initrd.as_path()].into_iter().chain(guests).collect();
+        let zones = disk::build(arch, &files)?;
         let kernel = paths::images(arch).join("vmlinuz");
         initrd::write(&kernel, &fs::read(linux::setup(arch)?.kernel)?)?;
         Ok(Images {
