@@ -4,8 +4,9 @@
 //! The zone's command line says which case it runs (`hostile=NUMBER`) and, for
 //! some, `address=`, `form=`, `seed=` and `count=`. It prints a line that begins
 //! with `hostile:` for its start, for everything that it got and should not
-//! have (`BAD`), and for its end, and then powers off; or it is stopped on the
-//! way, with a fault record that says what it did.
+//! have (`BAD`), and for its end, and then powers off (or reads from 0x0bad....
+//! if there was something bad); or it is stopped on the way, with a fault
+//! record that says what it did.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
@@ -33,5 +34,5 @@ fn main() {}
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     say!("BAD itself: {info}");
-    arch::firmware::power_off()
+    case::confess(u64::MAX)
 }

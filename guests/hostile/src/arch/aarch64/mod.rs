@@ -87,3 +87,31 @@ pub mod firmware {
         }
     }
 }
+
+/// A load of `width` (1, 2, 4 or 8) bytes, in the form that reports a syndrome.
+pub fn read(address: u64, width: u8) -> u64 {
+    let value: u64;
+    // SAFETY: every address is allowed here by the purpose of the program.
+    unsafe {
+        match width {
+            1 => asm!("ldrb {0:w}, [{1}]", out(reg) value, in(reg) address),
+            2 => asm!("ldrh {0:w}, [{1}]", out(reg) value, in(reg) address),
+            4 => asm!("ldr {0:w}, [{1}]", out(reg) value, in(reg) address),
+            _ => asm!("ldr {0}, [{1}]", out(reg) value, in(reg) address),
+        }
+    }
+    value
+}
+
+/// Such a store.
+pub fn write(address: u64, width: u8, value: u64) {
+    // SAFETY: as in `read`; addresses of RAM are those of `Platform::scratch`.
+    unsafe {
+        match width {
+            1 => asm!("strb {0:w}, [{1}]", in(reg) value, in(reg) address),
+            2 => asm!("strh {0:w}, [{1}]", in(reg) value, in(reg) address),
+            4 => asm!("str {0:w}, [{1}]", in(reg) value, in(reg) address),
+            _ => asm!("str {0}, [{1}]", in(reg) value, in(reg) address),
+        }
+    }
+}
