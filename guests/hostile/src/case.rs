@@ -24,7 +24,7 @@ pub struct Context {
 type Run = fn(&mut Context) -> u64;
 
 /// Name, and what to run: the number of things that should not have been had.
-pub const CASES: [(&str, Run); 30] = [
+pub const CASES: [(&str, Run); 31] = [
     ("nothing", |_| 0),
     ("hypercalls with boundaries", |_| hypercall::boundaries()),
     ("hypercalls at random", |context| {
@@ -174,6 +174,8 @@ pub const CASES: [(&str, Run); 30] = [
         }
         0
     }),
+    // Not hostile: what others should not be able to disturb.
+    ("a pattern in memory", bystander),
 ];
 
 /// No zone has anything here.
@@ -242,6 +244,24 @@ pub fn secondary(task: u64) -> ! {
     }
     loop {
         memory::read(base, 4);
+    }
+}
+
+/// Looks at a pattern in its memory for ever; the number of wrong words.
+fn bystander(context: &mut Context) -> u64 {
+    let Window { base, size } = context.platform.scratch();
+    let pattern = |address: u64| address.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for address in (base..base + size).step_by(8) {
+        memory::write(address, 8, pattern(address));
+    }
+    loop {
+        let wrong = (base..base + size)
+            .step_by(8)
+            .filter(|&address| memory::read(address, 8) != pattern(address))
+            .count();
+        if wrong != 0 {
+            return wrong as u64;
+        }
     }
 }
 

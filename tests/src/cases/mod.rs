@@ -2,6 +2,7 @@
 //! The cases, one file per subject.
 
 mod boot;
+mod hostile;
 mod zones;
 
 use crate::case::Case;
@@ -10,5 +11,5 @@ use crate::case::Case;
 const VIRT: &[&str] = &["aarch64/virt"];
 
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    [boot::CASES, zones::CASES].into_iter().flatten()
+    [boot::CASES, zones::CASES, hostile::CASES].into_iter().flatten()
 }

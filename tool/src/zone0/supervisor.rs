@@ -182,6 +182,8 @@ impl Supervisor {
             }
         }
         self.stop_backend();
+        // First, or who asks just after the end is told of the one before.
+        self.leave_word();
         match create::destroy(&self.hypervisor, self.record.zone) {
             Ok(()) => Ok(Next::Over),
             // Somebody else does something to it: the next event tells.
@@ -221,12 +223,16 @@ impl Supervisor {
     /// Leaves word of how it ended, and nothing else.
     fn finish(&mut self) {
         self.stop_backend();
+        self.leave_word();
+        self.directory.remove();
+    }
+
+    fn leave_word(&self) {
         let last = self
             .last
             .map(|status| self.describe(&status))
             .unwrap_or_else(|| json!({ "name": self.record.name, "file": self.record.kept.file }));
         write_last(&self.record.name, &last);
-        self.directory.remove();
     }
 
     fn describe(&self, status: &ZoneStatus) -> Value {
