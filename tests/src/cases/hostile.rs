@@ -28,12 +28,6 @@ pub const CASES: &[Case] = &[
         limit: LIMIT,
         run: forms,
     },
-    Case {
-        name: "life cycle",
-        machines: MACHINES,
-        limit: LIMIT,
-        run: life_cycle,
-    },
 ];
 
 /// What an attack ends in.
@@ -128,9 +122,21 @@ const ATTACKS: &[Attack] = &[
         End::Fault("ran into 0x50000000"),
     ),
     // Tables of the guest's own that are not in its memory.
-    attack("hostile=18 address=0x08000000", 1, End::Fault("ran into 0x8000")),
-    attack("hostile=18 address=0x50000000", 1, End::Fault("ran into 0x50000")),
-    attack("hostile=19 address=0x08000000", 1, End::Fault("ran into 0x8000")),
+    attack(
+        "hostile=18 address=0x08000000",
+        1,
+        End::Fault("ran into 0x8000"),
+    ),
+    attack(
+        "hostile=18 address=0x50000000",
+        1,
+        End::Fault("ran into 0x50000"),
+    ),
+    attack(
+        "hostile=19 address=0x08000000",
+        1,
+        End::Fault("ran into 0x8000"),
+    ),
     attack("hostile=19 address=0x43fff000", 1, End::RunsOn),
     attack("hostile=20", 1, End::RunsOn),
     attack("hostile=21", 1, End::PowersOff),
@@ -264,58 +270,4 @@ fn check(console: &mut Console, sum: &str) -> Result<()> {
         "the bystander does not run:\n{bystander}"
     );
     Ok(())
-}
-
-/// Cycles of the life-cycle test: `HVISOR_TEST_CYCLES`, or this many.
-const CYCLES: u32 = 30;
-
-/// Zones come and go, some killed on their way; in the end everything is as
-/// after the first.
-fn life_cycle(bench: &mut Bench) -> Result<()> {
-    let cycles = match std::env::var("HVISOR_TEST_CYCLES") {
-        Ok(text) => text.parse().context("HVISOR_TEST_CYCLES")?,
-        Err(_) => CYCLES,
-    };
-    bench.deadline = Instant::now() + LIMIT + Duration::from_secs(20) * cycles;
-    let mut machine = bench.zone0(&Boot {
-        zone0_cpus: 1,
-        ..Boot::default()
-    })?;
-    let console = &mut machine.console;
-    let mut first = String::new();
-    for cycle in 0..cycles {
-        // Busy with the interrupt controller, idle, flooded, or ends by itself.
-        let options = ["hostile=30", "hostile=13", "hostile=12", "hostile=0"];
-        let options = options[(cycle % 4) as usize];
-        write_zone_file(console, "cycle", options, 1 + cycle % 3)?;
-        console.run("hvisor zone start /tmp/cycle.toml")?;
-        // At a point of its life that differs from cycle to cycle.
-        std::thread::sleep(Duration::from_millis(u64::from(cycle * 37 % 200)));
-        console.command("hvisor zone destroy cycle", PATIENCE)?;
-        wait_until_gone(console).with_context(|| format!("cycle {cycle}"))?;
-        let status = console.run("hvisor status | sed 's/up .*//'")?;
-        if first.is_empty() {
-            first = status;
-        } else {
-            ensure!(
-                status == first,
-                "after cycle {cycle}:\n{status}\nafter the first:\n{first}"
-            );
-        }
-    }
-    Ok(())
-}
-
-fn wait_until_gone(console: &mut Console) -> Result<()> {
-    let until = Instant::now() + PATIENCE;
-    while Instant::now() < until {
-        if !console
-            .run("hvisor zone list --json")?
-            .contains("\"cycle\"")
-        {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    bail!("the zone does not go")
 }

@@ -11,5 +11,7 @@ use crate::case::Case;
 const VIRT: &[&str] = &["aarch64/virt"];
 
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    [boot::CASES, zones::CASES, hostile::CASES].into_iter().flatten()
+    [boot::CASES, zones::CASES, hostile::CASES]
+        .into_iter()
+        .flatten()
 }
