@@ -14,6 +14,8 @@ pub trait Link {
     fn respond(&self, vcpu: u32);
     /// Times the zone was started.
     fn starts(&self) -> u32;
+    /// Its processors are parked until it is started anew.
+    fn is_stopped(&self) -> bool;
 }
 
 /// A device's interrupt.

@@ -16,7 +16,7 @@ use crate::port::SerialSlot;
 use crate::slot::VirtioSlot;
 use crate::zone::{Route, Slot, Zone};
 use abi::Function;
-use abi::status::{ZoneStatus, ZoneWindow, window};
+use abi::status::{State, ZoneStatus, ZoneWindow, window};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -168,6 +168,11 @@ impl Link for DriverLink {
     fn starts(&self) -> u32 {
         self.status().map_or(u32::MAX, |status| status.starts)
     }
+
+    fn is_stopped(&self) -> bool {
+        self.status()
+            .is_ok_and(|status| State::from_number(status.state) == Some(State::Stopped))
+    }
 }
 
 /// Serves the devices of a zone until an error or a signal ends it.
@@ -175,6 +180,11 @@ pub fn run(config: &Config) -> Result<Infallible> {
     let devices = Devices::open(config)?;
     let driver = Driver::open().map_err(Error::open(crate::driver::PATH))?;
     let event = EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC).map_err(Error::io("eventfd"))?;
+    // A back end may no more listen to that once it is one.
+    let state = EventFd::new(EFD_NONBLOCK | EFD_CLOEXEC).map_err(Error::io("eventfd"))?;
+    driver
+        .state_event(&state)
+        .map_err(Error::io("listening to the zone's state"))?;
     driver
         .bind(config.zone, &event)
         .map_err(Error::io("attaching to the zone"))?;
@@ -191,7 +201,8 @@ pub fn run(config: &Config) -> Result<Infallible> {
             .map_err(Error::io("an interrupt"))?;
         link.irqfds.push(event);
     }
-    let zone = devices.serve(link, area, memory, event)?;
+    let mut zone = devices.serve(link, area, memory, event)?;
+    zone.watch_state(state)?;
     if config.confine {
         confine::enter(&config.name, &config.run_directory.join("empty"))?;
     }

@@ -34,6 +34,7 @@ pub struct Route {
 const ZONE: u64 = 0;
 const DEVICE: u64 = 1 << 32;
 const CONSOLE: u64 = 2 << 32;
+const STATE: u64 = 3 << 32;
 
 pub struct Zone<L: Link> {
     link: L,
@@ -44,6 +45,8 @@ pub struct Zone<L: Link> {
     layout: Layout,
     epoll: Epoll,
     event: EventFd,
+    /// Written when a zone's state changed.
+    state: Option<EventFd>,
     generation: u32,
     /// The zone's start that the devices are of.
     starts: u32,
@@ -91,9 +94,34 @@ impl<L: Link> Zone<L> {
             layout,
             epoll,
             event,
+            state: None,
             generation: 0,
             starts: 0,
         })
+    }
+
+    /// `event` is written when the state of a zone changed.
+    pub fn watch_state(&mut self, event: EventFd) -> Result<()> {
+        self.epoll
+            .ctl(
+                ControlOperation::Add,
+                event.as_raw_fd(),
+                EpollEvent::new(EventSet::IN, STATE),
+            )
+            .map_err(Error::io("epoll"))?;
+        self.state = Some(event);
+        Ok(())
+    }
+
+    /// A zone that stopped has no drivers any more: requests in flight end
+    /// before its memory is filled anew.
+    fn state_changed(&mut self) {
+        if let Some(event) = &self.state {
+            drop(event.read());
+        }
+        if self.link.is_stopped() {
+            self.forget();
+        }
     }
 
     /// Takes the devices up as another back end left them, or from their reset.
@@ -157,6 +185,7 @@ impl<L: Link> Zone<L> {
             let position = (event.data() & 0xffff_ffff) as usize;
             match event.data() & !0xffff_ffff {
                 ZONE => drop(self.event.read()),
+                STATE => self.state_changed(),
                 DEVICE => self.ready(position),
                 _ => {
                     if let Some(route) = self.routes.get(position) {

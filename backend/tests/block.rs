@@ -8,6 +8,7 @@ use backend::zone::Zone;
 use backend::{BlockConfig, DeviceKind};
 use common::queue::{Buffer, Queue, start};
 use common::{Machine, RAM_BASE, TestLink, disk};
+use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 const HEADER: u64 = RAM_BASE + 0x20_0000;
 const STATUS: u64 = HEADER + 0x100;
@@ -149,6 +150,37 @@ fn many_requests_at_once_are_all_answered_in_order() {
         assert_eq!(m.load(DATA + place * 4096, 4096), vec![place as u8; 4096]);
     }
     assert_ne!(m.acknowledge(0), 0);
+}
+
+#[test]
+fn nothing_is_in_flight_once_the_zone_stopped() {
+    let m = Machine::new("block-stop");
+    let path = disk(&m.directory, "disk", 4 * MIB);
+    let mut zone = m.attach(vec![DeviceKind::Block(BlockConfig::new(&path))]);
+    let state = EventFd::new(EFD_NONBLOCK).unwrap();
+    zone.watch_state(state.try_clone().unwrap()).unwrap();
+    start(&m, &mut zone, 0, ALL, 1);
+    let mut queue = Queue::at(0, 0);
+    put_header(&m, IN, 0);
+    // Another zone's state changed: nothing happens.
+    state.write(1).unwrap();
+    zone.turn(100).unwrap();
+    assert_eq!(m.read(&mut zone, 0, 0x70), 15);
+    let chain = [
+        (HEADER, 16, false),
+        (DATA, 0x8_0000, true),
+        (STATUS, 1, true),
+    ];
+    queue.add(&m, &chain);
+    m.notify(0, 0);
+    m.calls.0.stopped.set(true);
+    state.write(1).unwrap();
+    zone.turn(100).unwrap();
+    zone.turn(0).unwrap();
+    m.store(DATA, &[0xaa; 0x8_0000]);
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert_eq!(m.load(DATA, 0x8_0000), vec![0xaa; 0x8_0000]);
+    assert_eq!(m.read(&mut zone, 0, 0x70), 0);
 }
 
 #[test]

@@ -32,6 +32,7 @@ pub struct Calls {
     pub raised: Cell<usize>,
     pub responses: Cell<usize>,
     pub starts: Cell<u32>,
+    pub stopped: Cell<bool>,
 }
 
 #[derive(Clone, Default)]
@@ -47,6 +48,9 @@ impl Link for TestLink {
     }
     fn starts(&self) -> u32 {
         self.0.starts.get()
+    }
+    fn is_stopped(&self) -> bool {
+        self.0.stopped.get()
     }
 }
 
