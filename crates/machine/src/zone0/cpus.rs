@@ -45,6 +45,8 @@ impl<'a> Derivation<'_, 'a> {
         let hidden = self.edits.interrupt_files == InterruptFiles::Hidden && matches!(extension, "ssaia" | "smaia");
         extension != "h"
             && !extension.starts_with("sh")
+            // The entropy source traps in virtualisation mode.
+            && !matches!(extension, "zkr" | "zk")
             && !hidden
             && !self.edits.without_extensions.contains(&extension)
     }
