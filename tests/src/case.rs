@@ -18,6 +18,8 @@ pub struct Boot {
     pub zone0_memory: u32,
     /// A QMP socket is wanted.
     pub qmp: bool,
+    /// A debugger's socket is wanted.
+    pub gdb: bool,
 }
 
 impl Default for Boot {
@@ -28,6 +30,7 @@ impl Default for Boot {
             zone0_cpus: 2,
             zone0_memory: 768,
             qmp: false,
+            gdb: false,
         }
     }
 }

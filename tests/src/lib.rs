@@ -5,9 +5,11 @@
 //! How a machine is emulated is the caller's matter (see [`Lab`]); the cases
 //! are the same for all machines.
 
+mod aarch64_tables;
 mod case;
 mod cases;
 mod console;
+mod gdb;
 mod machine;
 mod runner;
 mod shell;

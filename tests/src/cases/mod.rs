@@ -3,6 +3,7 @@
 
 mod boot;
 mod hostile;
+mod kernel_memory;
 mod zones;
 
 use crate::case::Case;
@@ -11,7 +12,7 @@ use crate::case::Case;
 const VIRT: &[&str] = &["aarch64/virt"];
 
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    [boot::CASES, zones::CASES, hostile::CASES]
+    [boot::CASES, zones::CASES, hostile::CASES, kernel_memory::CASES]
         .into_iter()
         .flatten()
 }

@@ -64,6 +64,12 @@ impl Lab for Emulators {
                 &format!("unix:{},server=on,wait=off", scratch.join("qmp").display()),
             ]);
         }
+        if boot.gdb {
+            command.args([
+                "-gdb",
+                &format!("unix:{},server=on,wait=off", scratch.join("gdb").display()),
+            ]);
+        }
         Ok(command)
     }
 
