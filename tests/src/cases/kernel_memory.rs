@@ -107,6 +107,13 @@ fn kernel_memory(bench: &mut Bench) -> Result<()> {
         "hvisor zone start /zones/linux.toml",
         Duration::from_secs(120),
     )?;
+    // Before the debugger stops the machine.
+    let node = machine.console.run("ls -d /proc/device-tree/hvisor@*")?;
+    let mailbox = node
+        .rsplit('@')
+        .next()
+        .and_then(|at| u64::from_str_radix(at.trim(), 16).ok())
+        .with_context(|| format!("no mailbox address in '{node}'"))?;
     let mut debugger = Debugger::attach(&bench.scratch.join("gdb"))?;
     let tables = (0..debugger.processors())
         .map(|processor| {
@@ -118,12 +125,6 @@ fn kernel_memory(bench: &mut Bench) -> Result<()> {
     for (index, table) in tables.iter().enumerate() {
         judge(index, &tables, &kernel, table).with_context(|| format!("processor {index}, EL2"))?;
     }
-    let node = machine.console.run("ls -d /proc/device-tree/hvisor@*")?;
-    let mailbox = node
-        .rsplit('@')
-        .next()
-        .and_then(|at| u64::from_str_radix(at.trim(), 16).ok())
-        .with_context(|| format!("no mailbox address in '{node}'"))?;
     let zone0 = debugger.register(0, "vttbr_el2")?;
     let mut zones = Vec::new();
     for processor in 0..tables.len() {
