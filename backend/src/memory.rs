@@ -40,7 +40,12 @@ impl Memory {
             regions.push(region);
         }
         regions.sort_by_key(vm_memory::GuestMemoryRegion::start_addr);
-        let guest = GuestMemoryMmap::from_regions(regions).map_err(|error| error.to_string())?;
+        // A zone that has but a serial port lends nothing.
+        let guest = if regions.is_empty() {
+            GuestMemoryMmap::new()
+        } else {
+            GuestMemoryMmap::from_regions(regions).map_err(|error| error.to_string())?
+        };
         let _mappings = windows.into_iter().map(|(_, mapping)| mapping).collect();
         Ok(Self(Arc::new(Inner { guest, _mappings })))
     }
@@ -212,3 +217,14 @@ impl Buffers {
 // SAFETY: the pieces point into shared memory that `_memory` keeps mapped and
 // that belongs to no thread.
 unsafe impl Send for Buffers {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_lent_is_no_error() {
+        let memory = Memory::new(Vec::new()).unwrap();
+        assert_eq!(vm_memory::GuestMemoryBackend::num_regions(memory.guest()), 0);
+    }
+}

@@ -4,6 +4,7 @@
 mod boot;
 mod hostile;
 mod kernel_memory;
+mod life;
 mod zones;
 
 use crate::case::Case;
@@ -12,7 +13,13 @@ use crate::case::Case;
 const VIRT: &[&str] = &["aarch64/virt"];
 
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    [boot::CASES, zones::CASES, hostile::CASES, kernel_memory::CASES]
-        .into_iter()
-        .flatten()
+    [
+        boot::CASES,
+        zones::CASES,
+        life::CASES,
+        hostile::CASES,
+        kernel_memory::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -23,21 +23,21 @@ pub const CASES: &[Case] = &[
     },
 ];
 
-/// A prompt of the zone `linux`, on the console that zone0's prompt gives way to.
-fn attach(machine: &mut Running) -> Result<()> {
+/// A prompt of `zone`'s Linux, on the console that zone0's prompt gives way to.
+pub fn attach(machine: &mut Running, zone: &str) -> Result<()> {
     let console = &mut machine.console;
-    console.send("hvisor console linux\n")?;
-    console.wait_for("attached to linux", Duration::from_secs(30))?;
+    console.send(&format!("hvisor console {zone}\n"))?;
+    console.wait_for(&format!("attached to {zone}"), Duration::from_secs(30))?;
     console.send("\n")?;
     console.login("linux")
 }
 
 /// Ctrl-] leaves the zone's console.
-fn detach(machine: &mut Running) -> Result<()> {
+pub fn detach(machine: &mut Running, zone: &str) -> Result<()> {
     machine.console.send("\x1d")?;
     machine
         .console
-        .wait_for("left linux", Duration::from_secs(30))?;
+        .wait_for(&format!("left {zone}"), Duration::from_secs(30))?;
     machine.console.run("true").map(drop)
 }
 
@@ -48,7 +48,7 @@ fn second_linux(bench: &mut Bench) -> Result<()> {
     machine
         .console
         .run_within("hvisor zone start /zones/linux.toml", patience)?;
-    attach(&mut machine).context("first start")?;
+    attach(&mut machine, "linux").context("first start")?;
     ensure!(machine.console.run("hostname")? == "linux");
     let sum = machine.console.run_within(
         "dd if=/dev/urandom of=/mnt/data bs=1M count=8 2>/dev/null && sync && sha256sum </mnt/data",
@@ -57,14 +57,14 @@ fn second_linux(bench: &mut Bench) -> Result<()> {
     machine
         .console
         .run_within("ping -c 3 192.168.77.1", patience)?;
-    detach(&mut machine)?;
+    detach(&mut machine, "linux")?;
     machine
         .console
         .run_within("hvisor zone stop linux", patience)?;
     machine
         .console
         .run_within("hvisor zone start linux", patience)?;
-    attach(&mut machine).context("second start")?;
+    attach(&mut machine, "linux").context("second start")?;
     let found = machine
         .console
         .run_within("sha256sum </mnt/data", patience)?;
@@ -72,7 +72,7 @@ fn second_linux(bench: &mut Bench) -> Result<()> {
         found == sum,
         "the disk changed between two starts: {sum} became {found}"
     );
-    detach(&mut machine)
+    detach(&mut machine, "linux")
 }
 
 /// A zone that asks for more than there is changes nothing.

@@ -40,7 +40,8 @@ fn attach(name: &str, which: &str) -> Result<Client> {
     loop {
         match Client::attach(&socket) {
             Ok(client) => return Ok(client),
-            Err(_) if directory.is_supervised() && Instant::now() < until => {
+            // Just started: its supervisor and back end may still be on their way.
+            Err(_) if directory.exists() && Instant::now() < until => {
                 std::thread::sleep(Duration::from_millis(20))
             }
             Err(error) => {

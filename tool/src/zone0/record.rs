@@ -142,6 +142,10 @@ impl RunDirectory {
         Ok(None)
     }
 
+    pub fn exists(&self) -> bool {
+        self.0.exists()
+    }
+
     pub fn is_supervised(&self) -> bool {
         self.0.exists() && matches!(self.lock(), Ok(None))
     }
