@@ -225,6 +225,9 @@ mod tests {
     #[test]
     fn nothing_lent_is_no_error() {
         let memory = Memory::new(Vec::new()).unwrap();
-        assert_eq!(vm_memory::GuestMemoryBackend::num_regions(memory.guest()), 0);
+        assert_eq!(
+            vm_memory::GuestMemoryBackend::num_regions(memory.guest()),
+            0
+        );
     }
 }

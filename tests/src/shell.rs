@@ -3,7 +3,11 @@
 
 use crate::console::Console;
 use anyhow::{Result, bail};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+/// Number of the next command.
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 pub const COMMAND_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -17,12 +21,14 @@ pub struct Output {
 impl Console {
     /// Runs `command` at the prompt that the console shows.
     pub fn command(&mut self, command: &str, patience: Duration) -> Result<Output> {
-        // The quotes keep the echo of what is typed from looking like a mark.
+        // The quotes keep the echo of what is typed from looking like a mark; the
+        // number, what a console repeats of commands before.
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         self.send(&format!(
-            "echo '<''<'; {{ {command}; }} 2>&1; echo \"<$?\"'>>'\n"
+            "echo '<''<{number}'; {{ {command}; }} 2>&1; echo \"<$?\"':{number}>>'\n"
         ))?;
-        self.wait_for("<<\r?\n", COMMAND_PATIENCE)?;
-        let found = self.wait_for(r"(?s)^(.*?)<(\d+)>>", patience)?;
+        self.wait_for(&format!("<<{number}\r?\n"), COMMAND_PATIENCE)?;
+        let found = self.wait_for(&format!(r"(?s)^(.*?)<(\d+):{number}>>"), patience)?;
         let text = found[1].replace("\r\n", "\n");
         Ok(Output {
             status: found[2].parse()?,

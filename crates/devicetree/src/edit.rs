@@ -31,7 +31,11 @@ pub trait Edit<'a> {
     }
 
     /// All its properties have been copied: more may be written, then nodes.
-    fn after_properties(&mut self, _node: &Node<'a>, _out: &mut Writer<'_, 'a>) -> Result<(), Error> {
+    fn after_properties(
+        &mut self,
+        _node: &Node<'a>,
+        _out: &mut Writer<'_, 'a>,
+    ) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -41,7 +41,9 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Magic(found) => write!(out, "device tree: magic is {found:#010x}, not 0xd00dfeed"),
+            Self::Magic(found) => {
+                write!(out, "device tree: magic is {found:#010x}, not 0xd00dfeed")
+            }
             Self::Version(found) => write!(out, "device tree: version {found} is not supported"),
             Self::Outside(block) => {
                 let name = match block {
@@ -54,14 +56,20 @@ impl fmt::Display for Error {
             }
             Self::Reservations => write!(out, "device tree: memory reservation block has no end"),
             Self::Token { at, token } => {
-                write!(out, "device tree: token {token:#x} may not stand at offset {at:#x}")
+                write!(
+                    out,
+                    "device tree: token {token:#x} may not stand at offset {at:#x}"
+                )
             }
             Self::Truncated { at } => write!(out, "device tree: cut off at offset {at:#x}"),
             Self::Name { at } => write!(out, "device tree: bad name at offset {at:#x}"),
             Self::Depth { at } => write!(out, "device tree: nested too deep at offset {at:#x}"),
             Self::OutputFull => write!(out, "device tree: no room for the edited tree"),
             Self::TooManyNames => write!(out, "device tree: too many new property names"),
-            Self::Order => write!(out, "device tree: nodes and properties written in the wrong order"),
+            Self::Order => write!(
+                out,
+                "device tree: nodes and properties written in the wrong order"
+            ),
         }
     }
 }

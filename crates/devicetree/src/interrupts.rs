@@ -52,16 +52,33 @@ impl<'a> Node<'a> {
     /// that is cut off.
     pub fn interrupts(&self) -> Interrupts<'a> {
         if let Some(value) = self.property("interrupts-extended") {
-            return Interrupts { node: *self, value: Cells(value), controller: None, extended: true };
+            return Interrupts {
+                node: *self,
+                value: Cells(value),
+                controller: None,
+                extended: true,
+            };
         }
         let value = self.cells("interrupts");
-        let controller = if value.is_empty() { None } else { self.interrupt_parent() };
-        Interrupts { node: *self, value, controller: controller.map(|node| (0, node)), extended: false }
+        let controller = if value.is_empty() {
+            None
+        } else {
+            self.interrupt_parent()
+        };
+        Interrupts {
+            node: *self,
+            value,
+            controller: controller.map(|node| (0, node)),
+            extended: false,
+        }
     }
 
     /// The interrupt that `interrupt-names` calls `name`.
     pub fn named_interrupt(&self, name: &str) -> Option<Interrupt<'a>> {
-        self.interrupts().nth(self.strings("interrupt-names").position(|found| found == name)?)
+        self.interrupts().nth(
+            self.strings("interrupt-names")
+                .position(|found| found == name)?,
+        )
     }
 }
 
@@ -80,6 +97,9 @@ impl<'a> Iterator for Interrupts<'a> {
         }
         let (_, controller) = self.controller?;
         let specifier = self.value.bytes(controller.cell("#interrupt-cells")?)?;
-        Some(Interrupt { controller, specifier: Cells(specifier) })
+        Some(Interrupt {
+            controller,
+            specifier: Cells(specifier),
+        })
     }
 }

@@ -24,7 +24,12 @@ impl PartialEq for Node<'_> {
 
 impl<'a> Node<'a> {
     pub(crate) fn root(tree: Tree<'a>) -> Self {
-        Self { tree, at: 0, above: [0; MAX_DEPTH], depth: 0 }
+        Self {
+            tree,
+            at: 0,
+            above: [0; MAX_DEPTH],
+            depth: 0,
+        }
     }
 
     pub fn tree(&self) -> Tree<'a> {
@@ -57,7 +62,10 @@ impl<'a> Node<'a> {
     }
 
     pub fn children(&self) -> Children<'a> {
-        let at = self.tree.token(self.at).map_or(usize::MAX, |(_, next)| next);
+        let at = self
+            .tree
+            .token(self.at)
+            .map_or(usize::MAX, |(_, next)| next);
         Children { parent: *self, at }
     }
 
@@ -68,12 +76,19 @@ impl<'a> Node<'a> {
     }
 
     pub fn properties(&self) -> Properties<'a> {
-        let at = self.tree.token(self.at).map_or(usize::MAX, |(_, next)| next);
-        Properties { tree: self.tree, at }
+        let at = self
+            .tree
+            .token(self.at)
+            .map_or(usize::MAX, |(_, next)| next);
+        Properties {
+            tree: self.tree,
+            at,
+        }
     }
 
     pub fn property(&self, name: &str) -> Option<&'a [u8]> {
-        self.properties().find_map(|(found, value)| (found == name).then_some(value))
+        self.properties()
+            .find_map(|(found, value)| (found == name).then_some(value))
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -114,7 +129,8 @@ impl<'a> Node<'a> {
     }
 
     pub fn is_compatible_with(&self, wanted: &[&str]) -> bool {
-        self.strings("compatible").any(|found| wanted.contains(&found))
+        self.strings("compatible")
+            .any(|found| wanted.contains(&found))
     }
 
     /// Whether its `status` lets it be used (2.3.4).
@@ -200,7 +216,12 @@ pub(crate) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(tree: Tree<'a>) -> Self {
-        Self { tree, at: 0, above: [0; MAX_DEPTH], depth: 0 }
+        Self {
+            tree,
+            at: 0,
+            above: [0; MAX_DEPTH],
+            depth: 0,
+        }
     }
 
     /// The next step; `None` at the tree's end.
@@ -210,9 +231,15 @@ impl<'a> Walk<'a> {
         self.at = next;
         Ok(Some(match token {
             Token::Begin(_) => {
-                let node = Node { tree: self.tree, at, above: self.above, depth: self.depth };
+                let node = Node {
+                    tree: self.tree,
+                    at,
+                    above: self.above,
+                    depth: self.depth,
+                };
                 let too_deep = Error::Depth { at };
-                *self.above.get_mut(self.depth).ok_or(too_deep)? = u32::try_from(at).map_err(|_| too_deep)?;
+                *self.above.get_mut(self.depth).ok_or(too_deep)? =
+                    u32::try_from(at).map_err(|_| too_deep)?;
                 self.depth += 1;
                 Step::Enter(node)
             }
@@ -228,7 +255,9 @@ impl<'a> Walk<'a> {
 
 impl<'a> Nodes<'a> {
     pub(crate) fn new(tree: Tree<'a>) -> Self {
-        Self { walk: Walk::new(tree) }
+        Self {
+            walk: Walk::new(tree),
+        }
     }
 }
 
@@ -263,8 +292,13 @@ impl<'a> Iterator for Children<'a> {
             match self.parent.tree.token(at) {
                 Ok((Token::Property(..), next)) => self.at = next,
                 Ok((Token::Begin(_), _)) => {
-                    let mut child = Node { at, depth: self.parent.depth.checked_add(1)?, ..self.parent };
-                    *child.above.get_mut(self.parent.depth)? = u32::try_from(self.parent.at).ok()?;
+                    let mut child = Node {
+                        at,
+                        depth: self.parent.depth.checked_add(1)?,
+                        ..self.parent
+                    };
+                    *child.above.get_mut(self.parent.depth)? =
+                        u32::try_from(self.parent.at).ok()?;
                     self.at = skip(self.parent.tree, at)?;
                     return Some(child);
                 }

@@ -39,7 +39,11 @@ impl<'a> Node<'a> {
             Some(bus) => (bus.address_cells(), bus.size_cells()),
             None => (0, 0),
         };
-        Regs { value: self.cells("reg"), address_cells, size_cells }
+        Regs {
+            value: self.cells("reg"),
+            address_cells,
+            size_cells,
+        }
     }
 
     /// Entry `index` of its `reg` as the processors see it.

@@ -63,7 +63,11 @@ impl<'a> Tree<'a> {
         }
         let (version, compatible) = (word(5)?, word(6)?);
         if version < VERSION || compatible > VERSION {
-            return Err(Error::Version(if version < VERSION { version } else { compatible }));
+            return Err(Error::Version(if version < VERSION {
+                version
+            } else {
+                compatible
+            }));
         }
         let bytes = block(bytes, 0, word(1)?, 1).ok_or(Error::Outside(Block::Tree))?;
         let reservations = usize::try_from(word(4)?)
@@ -72,7 +76,8 @@ impl<'a> Tree<'a> {
             .and_then(|at| bytes.get(at..))
             .ok_or(Error::Outside(Block::Reservations))?;
         let tree = Self {
-            structure: block(bytes, word(2)?, word(9)?, 4).ok_or(Error::Outside(Block::Structure))?,
+            structure: block(bytes, word(2)?, word(9)?, 4)
+                .ok_or(Error::Outside(Block::Structure))?,
             strings: block(bytes, word(3)?, word(8)?, 1).ok_or(Error::Outside(Block::Strings))?,
             reservations,
             boot_cpu: word(7)?,
@@ -133,8 +138,15 @@ impl<'a> Tree<'a> {
             match token {
                 NOP => at = after,
                 BEGIN_NODE => {
-                    let name = self.structure.get(after..).and_then(text).ok_or(Error::Name { at })?;
-                    let next = after.checked_add(name.len() + 1).and_then(align).ok_or(cut)?;
+                    let name = self
+                        .structure
+                        .get(after..)
+                        .and_then(text)
+                        .ok_or(Error::Name { at })?;
+                    let next = after
+                        .checked_add(name.len() + 1)
+                        .and_then(align)
+                        .ok_or(cut)?;
                     return Ok((Token::Begin(name), next));
                 }
                 PROPERTY => {
@@ -205,9 +217,15 @@ impl<'a> Tree<'a> {
     /// `stdout-path` of `/chosen`: the node and the options after its colon.
     pub fn stdout(&self) -> Option<(Node<'a>, &'a str)> {
         let chosen = self.find("/chosen")?;
-        let value = chosen.text("stdout-path").or_else(|| chosen.text("linux,stdout-path"))?;
+        let value = chosen
+            .text("stdout-path")
+            .or_else(|| chosen.text("linux,stdout-path"))?;
         let (path, options) = value.split_once(':').unwrap_or((value, ""));
-        let node = if path.starts_with('/') { self.find(path) } else { self.alias(path) };
+        let node = if path.starts_with('/') {
+            self.find(path)
+        } else {
+            self.alias(path)
+        };
         Some((node?, options))
     }
 }

@@ -52,7 +52,10 @@ impl<'o, 'a> Writer<'o, 'a> {
 
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let end = self.at.checked_add(bytes.len()).ok_or(Error::OutputFull)?;
-        self.out.get_mut(self.at..end).ok_or(Error::OutputFull)?.copy_from_slice(bytes);
+        self.out
+            .get_mut(self.at..end)
+            .ok_or(Error::OutputFull)?
+            .copy_from_slice(bytes);
         self.at = end;
         Ok(())
     }
@@ -173,7 +176,9 @@ impl<'o, 'a> Writer<'o, 'a> {
         let mut at = 0usize;
         // A name may be the end of another one; the block's end may lack its NUL.
         for known in self.strings.split_inclusive(|&byte| byte == 0) {
-            let head = known.strip_suffix(&[0]).and_then(|known| known.strip_suffix(name.as_bytes()));
+            let head = known
+                .strip_suffix(&[0])
+                .and_then(|known| known.strip_suffix(name.as_bytes()));
             if let Some(head) = head {
                 return u32::try_from(at + head.len()).map_err(|_| Error::OutputFull);
             }

@@ -14,7 +14,9 @@ fn describe(bytes: &[u8]) -> Vec<String> {
     tree.nodes()
         .flat_map(|node| {
             let path = format!("{}{}", "  ".repeat(node.depth()), node.name());
-            let properties = node.properties().map(|(name, value)| format!("{name} = {value:x?}"));
+            let properties = node
+                .properties()
+                .map(|(name, value)| format!("{name} = {value:x?}"));
             std::iter::once(path).chain(properties).collect::<Vec<_>>()
         })
         .collect()
@@ -36,7 +38,11 @@ struct Changes;
 
 impl<'a> Edit<'a> for Changes {
     fn node(&mut self, node: &Node<'a>) -> Action {
-        if node.base_name() == "bus" { Action::Drop } else { Action::Keep }
+        if node.base_name() == "bus" {
+            Action::Drop
+        } else {
+            Action::Keep
+        }
     }
 
     fn property(
@@ -78,9 +84,15 @@ fn nodes_and_properties_come_and_go() {
     let length = edit(&tree, &mut Changes, writer).unwrap();
     let edited = Tree::new(&out[..length]).unwrap();
     let names: Vec<_> = edited.nodes().map(|node| node.name()).collect();
-    assert_eq!(names, ["", "new@1", "aliases", "chosen", "intc@8000", "gpio@9000"]);
+    assert_eq!(
+        names,
+        ["", "new@1", "aliases", "chosen", "intc@8000", "gpio@9000"]
+    );
     assert!(!edited.root().has("interrupt-parent"));
-    assert_eq!(edited.find("/chosen").unwrap().text("stdout-path"), Some("/intc"));
+    assert_eq!(
+        edited.find("/chosen").unwrap().text("stdout-path"),
+        Some("/intc")
+    );
     let new = edited.find("/new").unwrap();
     let properties: Vec<_> = new.properties().map(|(name, _)| name).collect();
     assert_eq!(properties, ["reg", "brand-new", "newer", "brand-new"]);
@@ -92,7 +104,12 @@ fn a_full_buffer_is_an_error_at_every_length() {
     let source = sample();
     let tree = Tree::new(&source).unwrap();
     let mut out = vec![0; 4096];
-    let needed = edit(&tree, &mut Changes, Writer::new(&mut out, &tree, tree.reservations()).unwrap()).unwrap();
+    let needed = edit(
+        &tree,
+        &mut Changes,
+        Writer::new(&mut out, &tree, tree.reservations()).unwrap(),
+    )
+    .unwrap();
     for length in 0..needed {
         let result = Writer::new(&mut out[..length], &tree, tree.reservations())
             .and_then(|writer| edit(&tree, &mut Changes, writer));

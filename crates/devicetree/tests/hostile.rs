@@ -37,7 +37,10 @@ fn read(bytes: &[u8]) {
     let copied = Writer::new(&mut out, &tree, tree.reservations())
         .and_then(|writer| edit(&tree, &mut Nothing, writer));
     if let Ok(length) = copied {
-        assert_eq!(Tree::new(&out[..length]).unwrap().nodes().count(), tree.nodes().count());
+        assert_eq!(
+            Tree::new(&out[..length]).unwrap().nodes().count(),
+            tree.nodes().count()
+        );
     }
 }
 
@@ -86,7 +89,12 @@ proptest! {
 fn word() -> impl Strategy<Value = u32> {
     prop_oneof![
         prop_oneof![Just(0u32), Just(1), Just(2), Just(3), Just(4), Just(9)],
-        prop_oneof![Just(u32::MAX), Just(u32::MAX - 3), Just(0x7fff_ffff), Just(0x8000_0000)],
+        prop_oneof![
+            Just(u32::MAX),
+            Just(u32::MAX - 3),
+            Just(0x7fff_ffff),
+            Just(0x8000_0000)
+        ],
         0u32..1024,
         any::<u32>(),
     ]

@@ -13,7 +13,19 @@ fn finds_nodes_and_properties() {
     assert_eq!(Tree::size(&bytes), Some(bytes.len()));
     assert_eq!(tree.reservations().collect::<Vec<_>>(), [(0x1000, 0x2000)]);
     let names: Vec<_> = tree.nodes().map(|node| node.name()).collect();
-    assert_eq!(names, ["", "aliases", "chosen", "intc@8000", "gpio@9000", "bus@1000", "serial@20", "key@30"]);
+    assert_eq!(
+        names,
+        [
+            "",
+            "aliases",
+            "chosen",
+            "intc@8000",
+            "gpio@9000",
+            "bus@1000",
+            "serial@20",
+            "key@30"
+        ]
+    );
     let serial = tree.find("/bus/serial").unwrap();
     assert_eq!(serial, tree.find("/bus@1000/serial@20").unwrap());
     assert_eq!(serial.parent().unwrap().parent().unwrap(), tree.root());
@@ -39,11 +51,23 @@ fn translates_through_ranges() {
     let tree = Tree::new(&bytes).unwrap();
     let serial = tree.find("/bus/serial").unwrap();
     assert_eq!(serial.reg().count(), 2);
-    assert_eq!(serial.region(0), Some(Region { address: 0x1000_0020, size: 0x10 }));
+    assert_eq!(
+        serial.region(0),
+        Some(Region {
+            address: 0x1000_0020,
+            size: 0x10
+        })
+    );
     // Behind the end of the bus's window.
     assert_eq!(serial.region(1), None);
     assert_eq!(serial.region(2), None);
-    assert_eq!(tree.find("/intc").unwrap().region(0), Some(Region { address: 0x8000, size: 0x1000 }));
+    assert_eq!(
+        tree.find("/intc").unwrap().region(0),
+        Some(Region {
+            address: 0x8000,
+            size: 0x1000
+        })
+    );
 }
 
 #[test]
@@ -61,9 +85,17 @@ fn resolves_interrupts() {
         .find("/bus/key")
         .unwrap()
         .interrupts()
-        .map(|interrupt| (interrupt.controller.name(), interrupt.specifier.collect::<Vec<_>>()))
+        .map(|interrupt| {
+            (
+                interrupt.controller.name(),
+                interrupt.specifier.collect::<Vec<_>>(),
+            )
+        })
         .collect();
-    assert_eq!(lines, [("gpio@9000", vec![7, 8]), ("intc@8000", vec![0, 9, 4])]);
+    assert_eq!(
+        lines,
+        [("gpio@9000", vec![7, 8]), ("intc@8000", vec![0, 9, 4])]
+    );
 }
 
 #[test]
@@ -112,12 +144,17 @@ fn says_what_is_wrong_with_the_header() {
 fn too_deep_is_refused() {
     let nested = |levels: usize| {
         let mut fdt = FdtWriter::new().unwrap();
-        let nodes: Vec<_> = (0..levels).map(|level| fdt.begin_node(if level == 0 { "" } else { "n" }).unwrap()).collect();
+        let nodes: Vec<_> = (0..levels)
+            .map(|level| fdt.begin_node(if level == 0 { "" } else { "n" }).unwrap())
+            .collect();
         for node in nodes.into_iter().rev() {
             fdt.end_node(node).unwrap();
         }
         fdt.finish().unwrap()
     };
     assert!(Tree::new(&nested(MAX_DEPTH)).is_ok());
-    assert!(matches!(Tree::new(&nested(MAX_DEPTH + 1)), Err(Error::Depth { .. })));
+    assert!(matches!(
+        Tree::new(&nested(MAX_DEPTH + 1)),
+        Err(Error::Depth { .. })
+    ));
 }

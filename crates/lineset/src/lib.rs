@@ -67,7 +67,11 @@ impl LineSet {
 
     /// The set's lines in ascending order.
     pub fn iter(&self) -> Lines<'_> {
-        Lines { set: self, index: 0, rest: self.word(0) }
+        Lines {
+            set: self,
+            index: 0,
+            rest: self.word(0),
+        }
     }
 
     pub fn is_empty(&self) -> bool {

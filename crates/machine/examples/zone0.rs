@@ -12,14 +12,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let machine = machine::discover(&tree)?;
     let cpus: Vec<u64> = machine.cpus.iter().take(2).map(|cpu| cpu.hw_id).collect();
     let bank = machine.memory.first().copied().unwrap_or_default();
-    let half = Region { base: bank.base, size: bank.size / 2 };
+    let half = Region {
+        base: bank.base,
+        size: bank.size / 2,
+    };
     let line = machine::free_line(&tree, 288)?.ok_or("no free line")?;
     let edits = Zone0Edits {
         cpus: &cpus,
         memory: &[half],
-        initrd: Some(Region { base: half.base, size: 4096 }),
+        initrd: Some(Region {
+            base: half.base,
+            size: 4096,
+        }),
         command_line: "console=hvc0",
-        mailbox: Region { base: half.end(), size: 4096 },
+        mailbox: Region {
+            base: half.end(),
+            size: 4096,
+        },
         line,
         withheld: &[],
         without_extensions: &[],

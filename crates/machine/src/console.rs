@@ -63,7 +63,12 @@ pub(crate) fn console(tree: &Tree<'_>) -> Option<Console> {
     let reg_shift = node.cell("reg-shift").unwrap_or(shift);
     let io_width = node.cell("reg-io-width").unwrap_or(width);
     (reg_shift <= 4 && matches!(io_width, 1 | 2 | 4)).then_some(())?;
-    Some(Console { kind, region, reg_shift, io_width })
+    Some(Console {
+        kind,
+        region,
+        reg_shift,
+        io_width,
+    })
 }
 
 /// The console alone, of a tree that may be wrong in all else.

@@ -23,7 +23,10 @@ pub(crate) fn controller_of(tree: &Tree<'_>) -> Result<Controller, Error> {
 
 /// The controller and its node.
 pub(crate) fn main<'a>(tree: &Tree<'a>) -> Result<(Node<'a>, Controller), Error> {
-    for node in tree.nodes().filter(|node| node.has("interrupt-controller") && node.is_available()) {
+    for node in tree
+        .nodes()
+        .filter(|node| node.has("interrupt-controller") && node.is_available())
+    {
         if node.is_compatible(gic::V3) {
             return Ok((node, Controller::GicV3(gic::v3(&node)?)));
         }
@@ -34,11 +37,18 @@ pub(crate) fn main<'a>(tree: &Tree<'a>) -> Result<(Node<'a>, Controller), Error>
             return Ok((node, Controller::Plic(riscv::plic(&node)?)));
         }
         if node.is_compatible(riscv::APLIC) && riscv::is_supervisor_aplic(&node) {
-            return Ok((node, match riscv::aplic(&node)? {
-                (aplic, Some(imsic)) => Controller::AplicImsic(aplic, imsic),
-                (aplic, None) => Controller::Aplic(aplic),
-            }));
+            return Ok((
+                node,
+                match riscv::aplic(&node)? {
+                    (aplic, Some(imsic)) => Controller::AplicImsic(aplic, imsic),
+                    (aplic, None) => Controller::Aplic(aplic),
+                },
+            ));
         }
     }
-    Err(Error::new("interrupt-controller", "compatible", Problem::NoSuchNode))
+    Err(Error::new(
+        "interrupt-controller",
+        "compatible",
+        Problem::NoSuchNode,
+    ))
 }

@@ -78,8 +78,13 @@ pub(crate) fn hw_id(node: &Node<'_>) -> Option<u64> {
 }
 
 pub(crate) fn cpus(tree: &Tree<'_>, out: &mut ArrayVec<Cpu, MAX_CPUS>) -> Result<(), Error> {
-    let parent = tree.find("/cpus").ok_or(Error::new("/cpus", "", Problem::NoSuchNode))?;
-    for node in parent.children().filter(|node| is_cpu(node) && node.is_okay()) {
+    let parent = tree
+        .find("/cpus")
+        .ok_or(Error::new("/cpus", "", Problem::NoSuchNode))?;
+    for node in parent
+        .children()
+        .filter(|node| is_cpu(node) && node.is_okay())
+    {
         let error = |property, problem| Error::new(node.name(), property, problem);
         let hw_id = hw_id(&node).ok_or(error("reg", Problem::BadValue))?;
         if out.iter().any(|cpu| cpu.hw_id == hw_id) {
@@ -97,7 +102,8 @@ pub(crate) fn cpus(tree: &Tree<'_>, out: &mut ArrayVec<Cpu, MAX_CPUS>) -> Result
             },
             cbo_block: node.cell("riscv,cbom-block-size").unwrap_or(0),
         };
-        out.try_push(cpu).map_err(|_| error("reg", Problem::TooMany))?;
+        out.try_push(cpu)
+            .map_err(|_| error("reg", Problem::TooMany))?;
     }
     if out.is_empty() {
         return Err(Error::new("/cpus", "", Problem::NoSuchNode));
@@ -109,19 +115,31 @@ fn enable(node: &Node<'_>, parent: &Node<'_>) -> Result<Enable, Error> {
     if node.is_compatible("riscv") || node.has("riscv,isa") || node.has("riscv,isa-base") {
         return Ok(Enable::Sbi);
     }
-    match node.text("enable-method").or_else(|| parent.text("enable-method")) {
+    match node
+        .text("enable-method")
+        .or_else(|| parent.text("enable-method"))
+    {
         Some("psci") => Ok(Enable::Psci),
         Some("spin-table") => node
             .number("cpu-release-addr")
             .map(Enable::SpinTable)
-            .ok_or(Error::new(node.name(), "cpu-release-addr", Problem::BadValue)),
+            .ok_or(Error::new(
+                node.name(),
+                "cpu-release-addr",
+                Problem::BadValue,
+            )),
         _ => Ok(Enable::None),
     }
 }
 
 /// `riscv,isa-extensions`, or the older `riscv,isa` string.
 fn isa(node: &Node<'_>) -> Isa {
-    let known = |name: &str| EXTENSIONS.iter().find(|(known, _)| *known == name).map_or(Isa::empty(), |(_, flag)| *flag);
+    let known = |name: &str| {
+        EXTENSIONS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or(Isa::empty(), |(_, flag)| *flag)
+    };
     if node.has("riscv,isa-extensions") {
         return node.strings("riscv,isa-extensions").map(known).collect();
     }
@@ -129,7 +147,11 @@ fn isa(node: &Node<'_>) -> Isa {
     let mut parts = text.split('_');
     let mut flags = Isa::empty();
     // rv64 and single letters; multi-letter ones may follow the letters directly.
-    let base = parts.next().unwrap_or("").trim_start_matches("rv64").trim_start_matches("rv32");
+    let base = parts
+        .next()
+        .unwrap_or("")
+        .trim_start_matches("rv64")
+        .trim_start_matches("rv32");
     for letter in single_letters(base).chars() {
         flags |= known(letter.encode_utf8(&mut [0; 4]));
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 use crate::{
-    Console, Controller, Cpu, Error, MAX_MEMORY, MAX_RESERVED, Problem, Psci, Region, Reserved, Timer, console,
-    controller, cpu, firmware, memory, timer,
+    Console, Controller, Cpu, Error, MAX_MEMORY, MAX_RESERVED, Problem, Psci, Region, Reserved,
+    Timer, console, controller, cpu, firmware, memory, timer,
 };
 use abi::MAX_CPUS;
 use arrayvec::{ArrayString, ArrayVec};
@@ -52,9 +52,15 @@ pub fn discover(tree: &[u8]) -> Result<Machine, Error> {
 pub fn board(tree: &[u8]) -> Result<Machine, Error> {
     let tree = Tree::new(tree)?;
     let root = tree.root();
-    let bootargs = tree.find("/chosen").and_then(|chosen| chosen.text("bootargs"));
+    let bootargs = tree
+        .find("/chosen")
+        .and_then(|chosen| chosen.text("bootargs"));
     let mut machine = Machine {
-        model: kept(root.text("model").or_else(|| root.text("compatible")).unwrap_or("")),
+        model: kept(
+            root.text("model")
+                .or_else(|| root.text("compatible"))
+                .unwrap_or(""),
+        ),
         cpus: ArrayVec::new(),
         memory: ArrayVec::new(),
         reserved: ArrayVec::new(),

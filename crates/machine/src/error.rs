@@ -43,7 +43,11 @@ pub enum Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     Tree(devicetree::Error),
-    Node { node: Name, property: &'static str, problem: Problem },
+    Node {
+        node: Name,
+        property: &'static str,
+        problem: Problem,
+    },
     /// zone0's tree: the edits do not make sense.
     Edits(&'static str),
 }
@@ -56,7 +60,11 @@ impl From<devicetree::Error> for Error {
 
 impl Error {
     pub(crate) fn new(node: &str, property: &'static str, problem: Problem) -> Self {
-        Self::Node { node: name(node), property, problem }
+        Self::Node {
+            node: name(node),
+            property,
+            problem,
+        }
     }
 }
 
@@ -65,7 +73,11 @@ impl fmt::Display for Error {
         match self {
             Self::Tree(error) => write!(out, "{error}"),
             Self::Edits(what) => write!(out, "zone0's device tree: {what}"),
-            Self::Node { node, property, problem } => {
+            Self::Node {
+                node,
+                property,
+                problem,
+            } => {
                 write!(out, "device tree: node '{node}'")?;
                 if !property.is_empty() {
                     write!(out, ", property '{property}'")?;

@@ -28,14 +28,19 @@ pub(crate) const OLD: &str = "arm,psci";
 /// The node that describes it.
 pub(crate) fn node<'a>(tree: &Tree<'a>) -> Option<Node<'a>> {
     let firmware = tree.find("/firmware");
-    let candidates = tree.root().children().chain(firmware.iter().flat_map(Node::children));
+    let candidates = tree
+        .root()
+        .children()
+        .chain(firmware.iter().flat_map(Node::children));
     candidates
         .filter(Node::is_okay)
         .find(|node| node.is_compatible_with(STANDARD) || node.is_compatible(OLD))
 }
 
 pub(crate) fn psci(tree: &Tree<'_>) -> Result<Option<Psci>, Error> {
-    let Some(node) = node(tree) else { return Ok(None) };
+    let Some(node) = node(tree) else {
+        return Ok(None);
+    };
     let error = |property, problem| Err(Error::new(node.name(), property, problem));
     let conduit = match node.text("method") {
         Some("smc") => Conduit::Smc,
@@ -56,5 +61,12 @@ pub(crate) fn psci(tree: &Tree<'_>) -> Result<Option<Psci>, Error> {
     let (Some(cpu_on), Some(cpu_off)) = (node.cell("cpu_on"), node.cell("cpu_off")) else {
         return error("cpu_on", Problem::NoSuchProperty);
     };
-    Ok(Some(Psci { conduit, standard: false, cpu_on, cpu_off, system_off: None, system_reset: None }))
+    Ok(Some(Psci {
+        conduit,
+        standard: false,
+        cpu_on,
+        cpu_off,
+        system_off: None,
+        system_reset: None,
+    }))
 }

@@ -91,17 +91,29 @@ pub(crate) fn v3(node: &Node<'_>) -> Result<GicV3, Error> {
             .map_err(|_| too_many)?;
     }
     if redistributors.is_empty() {
-        return Err(Error::new(node.name(), "#redistributor-regions", Problem::BadValue));
+        return Err(Error::new(
+            node.name(),
+            "#redistributor-regions",
+            Problem::BadValue,
+        ));
     }
     let mut its = ArrayVec::new();
-    for child in node.children().filter(|child| child.is_compatible(ITS) && child.is_okay()) {
+    for child in node
+        .children()
+        .filter(|child| child.is_compatible(ITS) && child.is_okay())
+    {
         let too_many = Error::new(child.name(), "reg", Problem::TooMany);
-        its.try_push(Its { region: region(&child, 0)? }).map_err(|_| too_many)?;
+        its.try_push(Its {
+            region: region(&child, 0)?,
+        })
+        .map_err(|_| too_many)?;
     }
     Ok(GicV3 {
         distributor: region(node, 0)?,
         redistributors,
-        stride: node.number("redistributor-stride").filter(|&stride| stride != 0),
+        stride: node
+            .number("redistributor-stride")
+            .filter(|&stride| stride != 0),
         maintenance: maintenance(node)?,
         its,
         phandle: node.phandle().unwrap_or(0),

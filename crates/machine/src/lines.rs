@@ -2,9 +2,9 @@
 //! The interrupt lines that a device tree names.
 
 use crate::Controller;
+use crate::Error;
 use crate::controller::{controller_of, main};
 use crate::gic::{self, intid};
-use crate::Error;
 use devicetree::{Cells, Interrupt, Node, Tree};
 
 const WORDS: usize = 16;
@@ -15,7 +15,9 @@ pub struct Lines([u64; WORDS]);
 
 impl Lines {
     fn place(line: u32) -> Option<(usize, u64)> {
-        let word = usize::try_from(line / 64).ok().filter(|&word| word < WORDS)?;
+        let word = usize::try_from(line / 64)
+            .ok()
+            .filter(|&word| word < WORDS)?;
         Some((word, 1 << (line % 64)))
     }
 
@@ -29,7 +31,8 @@ impl Lines {
     }
 
     pub fn contains(&self, line: u32) -> bool {
-        Self::place(line).is_some_and(|(word, bit)| self.0.get(word).is_some_and(|word| word & bit != 0))
+        Self::place(line)
+            .is_some_and(|(word, bit)| self.0.get(word).is_some_and(|word| word & bit != 0))
     }
 
     /// In ascending order.
@@ -42,7 +45,9 @@ impl Lines {
 pub(crate) fn line(controller: &Controller, interrupt: &Interrupt<'_>) -> Option<u32> {
     match controller {
         Controller::GicV2(_) | Controller::GicV3(_) => intid(interrupt),
-        Controller::Plic(_) | Controller::Aplic(_) | Controller::AplicImsic(..) => interrupt.cell(0),
+        Controller::Plic(_) | Controller::Aplic(_) | Controller::AplicImsic(..) => {
+            interrupt.cell(0)
+        }
     }
 }
 
@@ -54,7 +59,10 @@ pub fn named_lines(tree: &[u8]) -> Result<Lines, Error> {
     let (main_node, controller) = &main;
     let mut lines = Lines::default();
     for node in tree.nodes() {
-        for interrupt in node.interrupts().filter(|interrupt| interrupt.controller == *main_node) {
+        for interrupt in node
+            .interrupts()
+            .filter(|interrupt| interrupt.controller == *main_node)
+        {
             lines.extend(line(controller, &interrupt));
         }
         mapped(&node, &main, &mut lines);
@@ -79,10 +87,14 @@ impl Lines {
 /// The entries of an `interrupt-map` (2.4.3).
 fn mapped(node: &Node<'_>, (main, controller): &(Node<'_>, Controller), lines: &mut Lines) {
     let mut map = node.cells("interrupt-map");
-    let child = node.address_cells().saturating_add(node.cell("#interrupt-cells").unwrap_or(1));
+    let child = node
+        .address_cells()
+        .saturating_add(node.cell("#interrupt-cells").unwrap_or(1));
     let mut known: Option<(u32, Node<'_>)> = None;
     while !map.is_empty() {
-        let (Some(_), Some(phandle)) = (map.bytes(child), map.cell()) else { return };
+        let (Some(_), Some(phandle)) = (map.bytes(child), map.cell()) else {
+            return;
+        };
         let parent = match known {
             Some((same, parent)) if same == phandle => parent,
             _ => match node.tree().by_phandle(phandle) {
@@ -94,9 +106,14 @@ fn mapped(node: &Node<'_>, (main, controller): &(Node<'_>, Controller), lines: &
         // Unlike elsewhere, no #address-cells means none (Linux does so too).
         let address = parent.cell("#address-cells").unwrap_or(0);
         let cells = parent.cell("#interrupt-cells").unwrap_or(0);
-        let (Some(_), Some(specifier)) = (map.bytes(address), map.bytes(cells)) else { return };
+        let (Some(_), Some(specifier)) = (map.bytes(address), map.bytes(cells)) else {
+            return;
+        };
         if parent == *main {
-            let interrupt = Interrupt { controller: parent, specifier: Cells(specifier) };
+            let interrupt = Interrupt {
+                controller: parent,
+                specifier: Cells(specifier),
+            };
             lines.extend(line(controller, &interrupt));
         }
     }
@@ -109,7 +126,11 @@ pub fn free_line(tree: &[u8], limit: u32) -> Result<Option<u32>, Error> {
     let (lowest, end) = match controller_of(&Tree::new(tree)?)? {
         Controller::GicV2(_) | Controller::GicV3(_) => (32, 1020),
         Controller::Plic(plic) => (1, plic.sources.saturating_add(1)),
-        Controller::Aplic(aplic) | Controller::AplicImsic(aplic, _) => (1, aplic.sources.saturating_add(1)),
+        Controller::Aplic(aplic) | Controller::AplicImsic(aplic, _) => {
+            (1, aplic.sources.saturating_add(1))
+        }
     };
-    Ok((lowest..limit.min(end)).rev().find(|&line| !lines.contains(line)))
+    Ok((lowest..limit.min(end))
+        .rev()
+        .find(|&line| !lines.contains(line)))
 }

@@ -75,7 +75,9 @@ pub(crate) fn plic(node: &Node<'_>) -> Result<Plic, Error> {
     let error = |property, problem| Error::new(node.name(), property, problem);
     let mut contexts = ArrayVec::new();
     for (context, interrupt) in (0u32..).zip(node.interrupts()) {
-        let Some(hart) = supervisor_hart(&interrupt) else { continue };
+        let Some(hart) = supervisor_hart(&interrupt) else {
+            continue;
+        };
         contexts
             .try_push(PlicContext { hart, context })
             .map_err(|_| error("interrupts-extended", Problem::TooMany))?;
@@ -103,7 +105,10 @@ fn sources(node: &Node<'_>, property: &'static str) -> Result<u32, Error> {
 /// The harts of all supervisor external interrupts, in order.
 fn harts(node: &Node<'_>) -> Result<ArrayVec<u64, MAX_CPUS>, Error> {
     let mut harts = ArrayVec::new();
-    for hart in node.interrupts().filter_map(|interrupt| supervisor_hart(&interrupt)) {
+    for hart in node
+        .interrupts()
+        .filter_map(|interrupt| supervisor_hart(&interrupt))
+    {
         harts
             .try_push(hart)
             .map_err(|_| Error::new(node.name(), "interrupts-extended", Problem::TooMany))?;
@@ -113,13 +118,17 @@ fn harts(node: &Node<'_>) -> Result<ArrayVec<u64, MAX_CPUS>, Error> {
 
 /// The IMSICs whose files interrupt supervisors.
 fn is_supervisors(node: &Node<'_>) -> bool {
-    node.interrupts().any(|interrupt| supervisor_hart(&interrupt).is_some())
+    node.interrupts()
+        .any(|interrupt| supervisor_hart(&interrupt).is_some())
 }
 
 /// Whether an APLIC is the domain that the supervisor's lines end at.
 pub(crate) fn is_supervisor_aplic(node: &Node<'_>) -> bool {
     match node.cell("msi-parent") {
-        Some(parent) => node.tree().by_phandle(parent).is_some_and(|imsic| is_supervisors(&imsic)),
+        Some(parent) => node
+            .tree()
+            .by_phandle(parent)
+            .is_some_and(|imsic| is_supervisors(&imsic)),
         None => is_supervisors(node),
     }
 }
@@ -131,7 +140,10 @@ pub(crate) fn aplic(node: &Node<'_>) -> Result<(Aplic, Option<Imsic>), Error> {
         harts: harts(node)?,
         phandle: node.phandle().unwrap_or(0),
     };
-    let imsic = match node.cell("msi-parent").and_then(|parent| node.tree().by_phandle(parent)) {
+    let imsic = match node
+        .cell("msi-parent")
+        .and_then(|parent| node.tree().by_phandle(parent))
+    {
         Some(node) => Some(imsic(&node)?),
         None => None,
     };
@@ -150,7 +162,9 @@ fn imsic(node: &Node<'_>) -> Result<Imsic, Error> {
         return Err(error("reg", Problem::NoSuchProperty));
     }
     let harts = harts(node)?;
-    let ids = node.cell("riscv,num-ids").ok_or(error("riscv,num-ids", Problem::NoSuchProperty))?;
+    let ids = node
+        .cell("riscv,num-ids")
+        .ok_or(error("riscv,num-ids", Problem::NoSuchProperty))?;
     // Enough bits for all harts, where the tree does not say.
     let needed = usize::BITS - harts.len().saturating_sub(1).leading_zeros();
     let bits = |property, default, limit| match node.cell(property).unwrap_or(default) {

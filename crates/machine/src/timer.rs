@@ -25,7 +25,10 @@ const VIRTUAL: (usize, &str) = (2, "virt");
 const HYPERVISOR: (usize, &str) = (3, "hyp-phys");
 
 pub(crate) fn timer(tree: &Tree<'_>) -> Timer {
-    if let Some(node) = tree.nodes().find(|node| node.is_compatible_with(COMPATIBLE)) {
+    if let Some(node) = tree
+        .nodes()
+        .find(|node| node.is_compatible_with(COMPATIBLE))
+    {
         return Timer {
             frequency: node.cell("clock-frequency"),
             physical: line(&node, PHYSICAL),
@@ -33,11 +36,17 @@ pub(crate) fn timer(tree: &Tree<'_>) -> Timer {
             hypervisor: line(&node, HYPERVISOR),
         };
     }
-    let Some(cpus) = tree.find("/cpus") else { return Timer::default() };
-    let frequency = cpus
-        .cell("timebase-frequency")
-        .or_else(|| cpus.children().find_map(|cpu| cpu.cell("timebase-frequency")));
-    Timer { frequency, ..Timer::default() }
+    let Some(cpus) = tree.find("/cpus") else {
+        return Timer::default();
+    };
+    let frequency = cpus.cell("timebase-frequency").or_else(|| {
+        cpus.children()
+            .find_map(|cpu| cpu.cell("timebase-frequency"))
+    });
+    Timer {
+        frequency,
+        ..Timer::default()
+    }
 }
 
 fn line(node: &Node<'_>, (index, name): (usize, &str)) -> Option<u32> {

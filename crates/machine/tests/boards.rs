@@ -3,11 +3,15 @@
 //! (`cargo xtask test` sets it). Without it there is nothing to test.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
-use machine::{ConsoleKind, Controller, Isa, Machine, Region, Zone0Edits, board, free_line, zone0_tree};
+use machine::{
+    ConsoleKind, Controller, Isa, Machine, Region, Zone0Edits, board, free_line, zone0_tree,
+};
 use std::path::{Path, PathBuf};
 
 fn collect(folder: &Path, out: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+    for entry in
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+    {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(&path, out);
@@ -27,7 +31,11 @@ fn trees() -> Option<Vec<PathBuf>> {
     for folder in std::env::split_paths(&folders) {
         let before = found.len();
         collect(&folder, &mut found);
-        assert!(found.len() > before, "HVISOR_DTBS: no device trees under '{}'", folder.display());
+        assert!(
+            found.len() > before,
+            "HVISOR_DTBS: no device trees under '{}'",
+            folder.display()
+        );
     }
     assert!(!found.is_empty(), "HVISOR_DTBS is empty");
     Some(found)
@@ -47,10 +55,18 @@ fn machine(trees: &[PathBuf], name: &str) -> (Vec<u8>, Machine) {
 fn controller(machine: &Machine) -> (&'static str, u64, u64) {
     match &machine.controller {
         Controller::GicV2(gic) => ("GICv2", gic.distributor.base, gic.cpu.base),
-        Controller::GicV3(gic) => ("GICv3", gic.distributor.base, gic.redistributors.first().unwrap().base),
+        Controller::GicV3(gic) => (
+            "GICv3",
+            gic.distributor.base,
+            gic.redistributors.first().unwrap().base,
+        ),
         Controller::Plic(plic) => ("PLIC", plic.region.base, u64::from(plic.sources)),
         Controller::Aplic(aplic) => ("APLIC", aplic.region.base, u64::from(aplic.sources)),
-        Controller::AplicImsic(aplic, imsic) => ("IMSIC", aplic.region.base, imsic.regions.first().unwrap().base),
+        Controller::AplicImsic(aplic, imsic) => (
+            "IMSIC",
+            aplic.region.base,
+            imsic.regions.first().unwrap().base,
+        ),
     }
 }
 
@@ -84,13 +100,23 @@ fn boards_are_what_their_manuals_say() {
 fn risc_v_boards() {
     let Some(trees) = trees() else { return };
     let (_, p550) = machine(&trees, "eswin/eic7700-hifive-premier-p550.dtb");
-    assert!(p550.cpus.iter().all(|cpu| cpu.isa.contains(Isa::H) && !cpu.isa.contains(Isa::SSTC)));
+    assert!(
+        p550.cpus
+            .iter()
+            .all(|cpu| cpu.isa.contains(Isa::H) && !cpu.isa.contains(Isa::SSTC))
+    );
     assert_eq!(p550.timer.frequency, Some(1_000_000));
     let (_, k1) = machine(&trees, "spacemit/k1-bananapi-f3.dtb");
     assert!(k1.cpus.len() == 8 && k1.cpus.iter().all(|cpu| !cpu.isa.contains(Isa::H)));
     let (_, k3) = machine(&trees, "spacemit/k3-pico-itx.dtb");
-    assert!(k3.cpus.iter().all(|cpu| cpu.isa.contains(Isa::H | Isa::SSTC | Isa::SSAIA)));
-    let Controller::AplicImsic(_, imsic) = &k3.controller else { panic!("no IMSIC") };
+    assert!(
+        k3.cpus
+            .iter()
+            .all(|cpu| cpu.isa.contains(Isa::H | Isa::SSTC | Isa::SSAIA))
+    );
+    let Controller::AplicImsic(_, imsic) = &k3.controller else {
+        panic!("no IMSIC")
+    };
     assert_eq!((imsic.harts.len(), imsic.guest_index_bits), (8, 6));
 }
 
@@ -110,24 +136,42 @@ fn zone0_trees_of_all_boards() {
             }
         };
         let cpus: Vec<u64> = machine.cpus.iter().take(2).map(|cpu| cpu.hw_id).collect();
-        let line = free_line(&bytes, 1020).unwrap().unwrap_or_else(|| panic!("{}: no free line", path.display()));
+        let line = free_line(&bytes, 1020)
+            .unwrap()
+            .unwrap_or_else(|| panic!("{}: no free line", path.display()));
         let edits = Zone0Edits {
             cpus: &cpus,
-            memory: &[Region { base: 0x4000_0000, size: 0x1000_0000 }],
+            memory: &[Region {
+                base: 0x4000_0000,
+                size: 0x1000_0000,
+            }],
             initrd: None,
             command_line: "console=hvc0",
-            mailbox: Region { base: 0x5000_0000, size: 4096 },
+            mailbox: Region {
+                base: 0x5000_0000,
+                size: 4096,
+            },
             line,
             withheld: &[],
             without_extensions: &[],
             interrupt_files: machine::InterruptFiles::Unchanged,
         };
         let mut out = vec![0; bytes.len() + 4096];
-        let length = zone0_tree(&bytes, &edits, &mut out).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let length = zone0_tree(&bytes, &edits, &mut out)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let tree = devicetree::Tree::new(out.get(..length).unwrap()).unwrap();
-        let left = tree.find("/cpus").unwrap().children().filter(|node| node.base_name() == "cpu").count();
+        let left = tree
+            .find("/cpus")
+            .unwrap()
+            .children()
+            .filter(|node| node.base_name() == "cpu")
+            .count();
         assert_eq!(left, cpus.len(), "{}", path.display());
         derived += 1;
     }
-    assert!(derived * 10 > trees.len() * 9, "{derived} of {} trees are understood", trees.len());
+    assert!(
+        derived * 10 > trees.len() * 9,
+        "{derived} of {} trees are understood",
+        trees.len()
+    );
 }

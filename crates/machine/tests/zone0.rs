@@ -7,10 +7,19 @@ use machine::{Region, Zone0Edits, zone0_tree};
 use support::{Board, GIC, MPIDRS};
 
 const MEMORY: [Region; 2] = [
-    Region { base: 0x4000_0000, size: 0x200_0000 },
-    Region { base: 0x8_0000_0000, size: 0x2000_0000 },
+    Region {
+        base: 0x4000_0000,
+        size: 0x200_0000,
+    },
+    Region {
+        base: 0x8_0000_0000,
+        size: 0x2000_0000,
+    },
 ];
-const INITRD: Region = Region { base: 0x4100_0000, size: 0x1234 };
+const INITRD: Region = Region {
+    base: 0x4100_0000,
+    size: 0x1234,
+};
 
 fn edits() -> Zone0Edits<'static> {
     Zone0Edits {
@@ -18,7 +27,10 @@ fn edits() -> Zone0Edits<'static> {
         memory: &MEMORY,
         initrd: Some(INITRD),
         command_line: "console=hvc0 quiet",
-        mailbox: Region { base: 0x8_3000_0000, size: 4096 },
+        mailbox: Region {
+            base: 0x8_3000_0000,
+            size: 4096,
+        },
         line: 287,
         withheld: &[],
         without_extensions: &[],
@@ -42,14 +54,32 @@ fn cells(node: &Node<'_>, name: &str) -> Vec<u32> {
 fn is_a_machine_with_what_zone0_owns() {
     let tree = derive(&Board::default(), &edits());
     let tree = Tree::new(&tree).unwrap();
-    let cpus: Vec<_> = tree.find("/cpus").unwrap().children().map(|node| node.name()).collect();
+    let cpus: Vec<_> = tree
+        .find("/cpus")
+        .unwrap()
+        .children()
+        .map(|node| node.name())
+        .collect();
     assert_eq!(cpus, ["cpu@100", "cpu@10000"]);
-    let memory = tree.root().children().filter(|node| node.base_name() == "memory").collect::<Vec<_>>();
+    let memory = tree
+        .root()
+        .children()
+        .filter(|node| node.base_name() == "memory")
+        .collect::<Vec<_>>();
     assert_eq!(memory.len(), 1);
-    let pieces: Vec<_> = memory[0].reg().map(|raw| Region { base: raw.address, size: raw.size }).collect();
+    let pieces: Vec<_> = memory[0]
+        .reg()
+        .map(|raw| Region {
+            base: raw.address,
+            size: raw.size,
+        })
+        .collect();
     assert_eq!(pieces, MEMORY);
     // The reservation of the bundle is gone, the other is not.
-    assert_eq!(tree.reservations().collect::<Vec<_>>(), [(0x4700_0000, 0x1000)]);
+    assert_eq!(
+        tree.reservations().collect::<Vec<_>>(),
+        [(0x4700_0000, 0x1000)]
+    );
     assert!(tree.find("/reserved-memory/secure").is_some());
 }
 
@@ -78,8 +108,17 @@ fn chosen_psci_and_processors() {
 
 #[test]
 fn the_map_stays_if_all_processors_do() {
-    let edits = Zone0Edits { cpus: &MPIDRS, ..edits() };
-    let tree = derive(&Board { disabled_cpu: false, ..Board::default() }, &edits);
+    let edits = Zone0Edits {
+        cpus: &MPIDRS,
+        ..edits()
+    };
+    let tree = derive(
+        &Board {
+            disabled_cpu: false,
+            ..Board::default()
+        },
+        &edits,
+    );
     assert!(Tree::new(&tree).unwrap().find("/cpus/cpu-map").is_some());
     let tree = derive(&Board::default(), &edits);
     let tree = Tree::new(&tree).unwrap();
@@ -113,7 +152,10 @@ fn gicv2_keeps_two_regions() {
     assert_eq!(tree.by_phandle(GIC).unwrap().reg().count(), 2);
     // It had none.
     assert_eq!(tree.find("/psci").unwrap().text("method"), Some("smc"));
-    assert_eq!(tree.find("/cpus/cpu@100").unwrap().text("enable-method"), Some("psci"));
+    assert_eq!(
+        tree.find("/cpus/cpu@100").unwrap().text("enable-method"),
+        Some("psci")
+    );
 }
 
 #[test]
@@ -130,8 +172,17 @@ fn the_node_that_binds_the_driver() {
 
 #[test]
 fn withheld_devices_are_left_out() {
-    let withheld = [Region { base: 0x910_0800, size: 1 }];
-    let tree = derive(&Board::default(), &Zone0Edits { withheld: &withheld, ..edits() });
+    let withheld = [Region {
+        base: 0x910_0800,
+        size: 1,
+    }];
+    let tree = derive(
+        &Board::default(),
+        &Zone0Edits {
+            withheld: &withheld,
+            ..edits()
+        },
+    );
     let tree = Tree::new(&tree).unwrap();
     assert!(tree.find("/soc/dma").is_none());
     assert!(tree.find("/soc/serial").is_some());
@@ -142,9 +193,18 @@ fn edits_that_make_no_sense_are_refused() {
     let source = Board::default().tree();
     let mut out = vec![0; source.len() + 4096];
     for wrong in [
-        Zone0Edits { cpus: &[], ..edits() },
-        Zone0Edits { cpus: &[0x100, 0x7777], ..edits() },
-        Zone0Edits { memory: &[], ..edits() },
+        Zone0Edits {
+            cpus: &[],
+            ..edits()
+        },
+        Zone0Edits {
+            cpus: &[0x100, 0x7777],
+            ..edits()
+        },
+        Zone0Edits {
+            memory: &[],
+            ..edits()
+        },
     ] {
         assert!(zone0_tree(&source, &wrong, &mut out).is_err(), "{wrong:?}");
     }

@@ -20,7 +20,10 @@ impl Format for RiscvStage1 {
         match entry {
             Entry::Invalid => 0,
             Entry::Table(next) => ((next >> 2) & PPN) | VALID,
-            Entry::Leaf { physical, attributes } => {
+            Entry::Leaf {
+                physical,
+                attributes,
+            } => {
                 let mut bits = ((physical >> 2) & PPN) | VALID | READ | ACCESSED | DIRTY;
                 for (on, bit) in [
                     (attributes.write, WRITE),
@@ -44,9 +47,19 @@ impl Format for RiscvStage1 {
         if bits & (READ | WRITE | EXECUTE) == 0 {
             return Entry::Table(address);
         }
-        let memory = if bits & DEVICE != 0 { Memory::Device } else { Memory::Normal };
-        let attributes =
-            Attributes { write: bits & WRITE != 0, execute: bits & EXECUTE != 0, memory };
-        Entry::Leaf { physical: address, attributes }
+        let memory = if bits & DEVICE != 0 {
+            Memory::Device
+        } else {
+            Memory::Normal
+        };
+        let attributes = Attributes {
+            write: bits & WRITE != 0,
+            execute: bits & EXECUTE != 0,
+            memory,
+        };
+        Entry::Leaf {
+            physical: address,
+            attributes,
+        }
     }
 }

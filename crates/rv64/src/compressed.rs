@@ -9,11 +9,23 @@ const fn short(field: u16) -> u8 {
 }
 
 const fn load(width: u8, signed: bool, register: u8) -> Result<Access, Refused> {
-    Ok(Access { write: false, width, signed, register, length: 2 })
+    Ok(Access {
+        write: false,
+        width,
+        signed,
+        register,
+        length: 2,
+    })
 }
 
 const fn store(width: u8, register: u8) -> Result<Access, Refused> {
-    Ok(Access { write: true, width, signed: false, register, length: 2 })
+    Ok(Access {
+        write: true,
+        width,
+        signed: false,
+        register,
+        length: 2,
+    })
 }
 
 /// Decodes a 16-bit instruction.

@@ -96,7 +96,10 @@ pub struct HartMask {
 }
 
 impl HartMask {
-    pub const ALL: Self = Self { mask: 0, base: u64::MAX };
+    pub const ALL: Self = Self {
+        mask: 0,
+        base: u64::MAX,
+    };
 
     pub const fn is_all(self) -> bool {
         self.base == u64::MAX

@@ -16,11 +16,19 @@ pub(crate) struct Idc {
 
 impl Idc {
     pub const fn new() -> Self {
-        Self { delivery: false, force: false, threshold: 0, asserted: false }
+        Self {
+            delivery: false,
+            force: false,
+            threshold: 0,
+            asserted: false,
+        }
     }
 
     pub fn reset(&mut self) {
-        *self = Self { asserted: self.asserted, ..Self::new() };
+        *self = Self {
+            asserted: self.asserted,
+            ..Self::new()
+        };
     }
 }
 
@@ -34,14 +42,21 @@ impl Aplic {
     /// below the threshold, then the lowest number; 0 if there is none.
     pub(crate) fn top(&self, vcpu: usize) -> u32 {
         let threshold = self.idc.get(vcpu).map_or(0, |idc| u32::from(idc.threshold));
-        let mut below = if threshold == 0 { PRIORITY_MASK.saturating_add(1) } else { threshold };
+        let mut below = if threshold == 0 {
+            PRIORITY_MASK.saturating_add(1)
+        } else {
+            threshold
+        };
         let mut top = 0;
         let words = (self.limit.div_ceil(32) as usize).min(WORDS);
         for index in 0..words {
             let mut rest = self.pending.word(index) & self.enabled.word(index);
             while rest != 0 {
                 let source = next_bit(&mut rest, index);
-                let priority = self.target.get(source as usize).map_or(0, |target| target & PRIORITY_MASK);
+                let priority = self
+                    .target
+                    .get(source as usize)
+                    .map_or(0, |target| target & PRIORITY_MASK);
                 if priority < below && self.target_vcpu(source) == Some(vcpu) {
                     below = priority;
                     top = source << 16 | priority;
@@ -71,7 +86,9 @@ impl Aplic {
         if self.delivery != Delivery::Direct || vcpu >= self.vcpus {
             return;
         }
-        let Some(idc) = self.idc.get(vcpu).copied() else { return };
+        let Some(idc) = self.idc.get(vcpu).copied() else {
+            return;
+        };
         let asserted = self.on && idc.delivery && (idc.force || self.top(vcpu) != 0);
         if asserted != idc.asserted {
             if let Some(idc) = self.idc.get_mut(vcpu) {

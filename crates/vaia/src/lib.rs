@@ -133,7 +133,9 @@ impl Aplic {
     /// no such number, or the source is taken.
     #[must_use]
     pub fn add_wired(&mut self, source: u32, physical: u32) -> bool {
-        let Ok(number) = u16::try_from(physical) else { return false };
+        let Ok(number) = u16::try_from(physical) else {
+            return false;
+        };
         if !self.add_virtual(source) {
             return false;
         }
@@ -192,13 +194,21 @@ impl Aplic {
     /// Takes a source away from the zone, here and at the physical APLIC.
     pub fn remove(&mut self, source: u32, host: &mut impl Host) {
         self.set_mode(source, Mode::Inactive, host);
-        for set in [&mut self.owned, &mut self.wired, &mut self.high, &mut self.masked] {
+        for set in [
+            &mut self.owned,
+            &mut self.wired,
+            &mut self.high,
+            &mut self.masked,
+        ] {
             set.remove(source);
         }
     }
 
     fn mode_of(&self, source: u32) -> Mode {
-        self.mode.get(source as usize).copied().unwrap_or(Mode::Inactive)
+        self.mode
+            .get(source as usize)
+            .copied()
+            .unwrap_or(Mode::Inactive)
     }
 }
 

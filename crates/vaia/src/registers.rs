@@ -80,13 +80,21 @@ impl Aplic {
     pub fn read(&mut self, offset: u64, width: u8, host: &mut impl Host) -> Result<u32, BadAccess> {
         Ok(match decode(offset, width)? {
             Register::DomainCfg => {
-                let delivery = if self.delivery == Delivery::Messages { DOMAIN_DM } else { 0 };
+                let delivery = if self.delivery == Delivery::Messages {
+                    DOMAIN_DM
+                } else {
+                    0
+                };
                 DOMAIN_FIXED | delivery | if self.on { DOMAIN_IE } else { 0 }
             }
             Register::SourceCfg(source) => self.mode_of(source) as u32,
             Register::Target(source) => self.target.get(source as usize).copied().unwrap_or(0),
-            Register::SetPending(index) => self.gather(index, |source| self.is_pending(source, host)),
-            Register::InputClearPending(index) => self.gather(index, |source| self.input(source, host)),
+            Register::SetPending(index) => {
+                self.gather(index, |source| self.is_pending(source, host))
+            }
+            Register::InputClearPending(index) => {
+                self.gather(index, |source| self.input(source, host))
+            }
             Register::SetEnabled(index) => self.enabled.word(index),
             Register::Idc(vcpu, register) => self.read_idc(vcpu, register, host),
             _ => 0,
@@ -95,7 +103,13 @@ impl Aplic {
 
     /// Writes the register at `offset` bytes. What concerns a source that is
     /// not the zone's has no effect.
-    pub fn write(&mut self, offset: u64, width: u8, value: u32, host: &mut impl Host) -> Result<(), BadAccess> {
+    pub fn write(
+        &mut self,
+        offset: u64,
+        width: u8,
+        value: u32,
+        host: &mut impl Host,
+    ) -> Result<(), BadAccess> {
         match decode(offset, width)? {
             Register::DomainCfg => {
                 self.on = value & DOMAIN_IE != 0;
@@ -109,23 +123,35 @@ impl Aplic {
             Register::SourceCfg(source) => self.set_mode(source, Mode::from_register(value), host),
             Register::Target(source) => self.set_target(source, value, host),
             Register::SetPending(index) => {
-                self.each(index, value, |model, source| model.set_pending(source, true, host));
+                self.each(index, value, |model, source| {
+                    model.set_pending(source, true, host)
+                });
             }
             Register::SetPendingNumber => self.set_pending(value, true, host),
             Register::InputClearPending(index) => {
-                self.each(index, value, |model, source| model.set_pending(source, false, host));
+                self.each(index, value, |model, source| {
+                    model.set_pending(source, false, host)
+                });
             }
             Register::ClearPendingNumber => self.set_pending(value, false, host),
             Register::SetEnabled(index) => {
-                self.each(index, value, |model, source| model.set_enabled(source, true, host));
+                self.each(index, value, |model, source| {
+                    model.set_enabled(source, true, host)
+                });
             }
             Register::SetEnabledNumber => self.set_enabled(value, true, host),
             Register::ClearEnabled(index) => {
-                self.each(index, value, |model, source| model.set_enabled(source, false, host));
+                self.each(index, value, |model, source| {
+                    model.set_enabled(source, false, host)
+                });
             }
             Register::ClearEnabledNumber => self.set_enabled(value, false, host),
             Register::GenerateMessage => {
-                let guest = if self.delivery == Delivery::Messages { self.guest_index } else { 0 };
+                let guest = if self.delivery == Delivery::Messages {
+                    self.guest_index
+                } else {
+                    0
+                };
                 let named = (value >> GUEST_SHIFT) & GUEST_MASK;
                 // Bits 12 to 17 of genmsi are reserved and Busy: it names no guest file.
                 let vcpu = self.vcpu_of(value >> HART_SHIFT, guest);
@@ -166,8 +192,12 @@ impl Aplic {
     }
 
     fn read_idc(&mut self, number: usize, register: u64, host: &mut impl Host) -> u32 {
-        let Some(vcpu) = self.control(number) else { return 0 };
-        let Some(idc) = self.idc.get(vcpu).copied() else { return 0 };
+        let Some(vcpu) = self.control(number) else {
+            return 0;
+        };
+        let Some(idc) = self.idc.get(vcpu).copied() else {
+            return 0;
+        };
         match register {
             0x00 => idc.delivery.into(),
             0x04 => idc.force.into(),
@@ -183,8 +213,12 @@ impl Aplic {
     }
 
     fn write_idc(&mut self, number: usize, register: u64, value: u32, host: &mut impl Host) {
-        let Some(vcpu) = self.control(number) else { return };
-        let Some(idc) = self.idc.get_mut(vcpu) else { return };
+        let Some(vcpu) = self.control(number) else {
+            return;
+        };
+        let Some(idc) = self.idc.get_mut(vcpu) else {
+            return;
+        };
         match register {
             0x00 => idc.delivery = value & 1 != 0,
             0x04 => idc.force = value & 1 != 0,

@@ -88,7 +88,12 @@ impl Aplic {
     fn rectified(&self, source: u32) -> bool {
         let mode = self.mode_of(source);
         let high = self.high.contains(source);
-        mode.has_input() && if self.wired.contains(source) { high } else { high != mode.is_inverted() }
+        mode.has_input()
+            && if self.wired.contains(source) {
+                high
+            } else {
+                high != mode.is_inverted()
+            }
     }
 
     fn input_changed(&mut self, source: u32, before: bool, host: &mut impl Host) {
@@ -109,7 +114,9 @@ impl Aplic {
     pub(crate) fn look_again(&mut self, vcpu: usize, host: &mut impl Host) {
         let masked = self.masked;
         for source in masked.iter() {
-            let Some(physical) = self.physical(source) else { continue };
+            let Some(physical) = self.physical(source) else {
+                continue;
+            };
             if self.target_vcpu(source) == Some(vcpu) && !host.input(physical) {
                 self.high.remove(source);
                 self.pending.remove(source);
@@ -124,7 +131,9 @@ impl Aplic {
         let target = self.target.get(source as usize).copied()?;
         match self.delivery {
             Delivery::Direct => self.vcpu_of(target >> HART_SHIFT, 0),
-            Delivery::Messages => self.vcpu_of(target >> HART_SHIFT, (target >> GUEST_SHIFT) & GUEST_MASK),
+            Delivery::Messages => {
+                self.vcpu_of(target >> HART_SHIFT, (target >> GUEST_SHIFT) & GUEST_MASK)
+            }
         }
     }
 
@@ -137,7 +146,9 @@ impl Aplic {
 
     /// Tells the physical APLIC what concerns a wired source's enable.
     pub(crate) fn synchronise(&mut self, source: u32, host: &mut impl Host) {
-        let Some(physical) = self.physical(source) else { return };
+        let Some(physical) = self.physical(source) else {
+            return;
+        };
         let open = self.on
             && self.enabled.contains(source)
             && !self.masked.contains(source)
@@ -258,7 +269,8 @@ impl Aplic {
             (Delivery::Messages, Some(physical)) => host.clear_pending(physical),
             // The bit is the input.
             (Delivery::Direct, _) if mode.is_level() => {}
-            (Delivery::Messages, None) if pending && mode.is_level() && !self.rectified(source) => {}
+            (Delivery::Messages, None) if pending && mode.is_level() && !self.rectified(source) => {
+            }
             _ => {
                 self.pending.set(source, pending);
                 self.deliver(source, host);

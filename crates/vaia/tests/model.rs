@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Protocols, and properties that hold whatever a guest writes.
-#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used
+)]
 
 use proptest::prelude::*;
 use vaia::{Aplic, BadAccess, Host, Mode};
@@ -115,14 +119,25 @@ fn writes(aplic: &mut Aplic, machine: &mut Machine, list: &[(u64, u32)]) {
 #[test]
 fn a_wired_level_source_directly() {
     let (mut aplic, mut machine) = direct();
-    writes(&mut aplic, &mut machine, &[
-        (0, IE), (source_cfg(10), 6), (target(10), 1 << 18 | 3), (SET_IE_NUM, 10), (idc(1, 0), 1),
-    ]);
+    writes(
+        &mut aplic,
+        &mut machine,
+        &[
+            (0, IE),
+            (source_cfg(10), 6),
+            (target(10), 1 << 18 | 3),
+            (SET_IE_NUM, 10),
+            (idc(1, 0), 1),
+        ],
+    );
     assert!(machine.enabled && machine.mode == Mode::High);
     assert_eq!(machine.target, Some((1, 3)));
     machine.input = true;
     assert!(aplic.raise(10, &mut machine));
-    assert!(machine.asserted[1] && !machine.enabled, "masked until the guest is done");
+    assert!(
+        machine.asserted[1] && !machine.enabled,
+        "masked until the guest is done"
+    );
     assert_eq!(aplic.read(idc(1, 0x1c), 4, &mut machine), Ok(10 << 16 | 3));
     assert!(machine.asserted[1], "still high");
     machine.input = false;
@@ -134,10 +149,22 @@ fn a_wired_level_source_directly() {
 #[test]
 fn a_virtual_source_directly() {
     let (mut aplic, mut machine) = direct();
-    writes(&mut aplic, &mut machine, &[
-        (0, IE), (source_cfg(11), 4), (target(11), 0), (SET_IE_NUM, 11), (idc(0, 0), 1),
-    ]);
-    assert_eq!(aplic.read(target(11), 4, &mut machine), Ok(1), "priority 0 becomes 1");
+    writes(
+        &mut aplic,
+        &mut machine,
+        &[
+            (0, IE),
+            (source_cfg(11), 4),
+            (target(11), 0),
+            (SET_IE_NUM, 11),
+            (idc(0, 0), 1),
+        ],
+    );
+    assert_eq!(
+        aplic.read(target(11), 4, &mut machine),
+        Ok(1),
+        "priority 0 becomes 1"
+    );
     aplic.set_level(11, true, &mut machine);
     aplic.set_level(11, false, &mut machine);
     assert!(machine.asserted[0], "an edge is kept");
@@ -162,9 +189,21 @@ fn a_virtual_source_directly() {
 fn a_wired_source_by_messages() {
     let (mut aplic, mut machine) = messages();
     assert_eq!(aplic.read(0, 4, &mut machine), Ok(0x8000_0004));
-    writes(&mut aplic, &mut machine, &[(0, IE), (source_cfg(10), 6), (target(10), 3 << 18 | 1 << 12 | 77)]);
+    writes(
+        &mut aplic,
+        &mut machine,
+        &[
+            (0, IE),
+            (source_cfg(10), 6),
+            (target(10), 3 << 18 | 1 << 12 | 77),
+        ],
+    );
     assert_eq!(machine.target, Some((1, 77)));
-    writes(&mut aplic, &mut machine, &[(SET_IE_NUM, 10), (SET_IP_NUM, 10)]);
+    writes(
+        &mut aplic,
+        &mut machine,
+        &[(SET_IE_NUM, 10), (SET_IP_NUM, 10)],
+    );
     assert!(machine.enabled && machine.pending && machine.messages.is_empty());
     // Another zone's file: hart index 0, then guest index 2.
     for wrong in [1 << 12 | 77, 3 << 18 | 2 << 12 | 77] {
@@ -178,9 +217,16 @@ fn a_wired_source_by_messages() {
 #[test]
 fn a_virtual_source_by_messages() {
     let (mut aplic, mut machine) = messages();
-    writes(&mut aplic, &mut machine, &[
-        (0, IE), (source_cfg(11), 6), (target(11), 5 << 18 | 1 << 12 | 40), (SET_IE_NUM, 11),
-    ]);
+    writes(
+        &mut aplic,
+        &mut machine,
+        &[
+            (0, IE),
+            (source_cfg(11), 6),
+            (target(11), 5 << 18 | 1 << 12 | 40),
+            (SET_IE_NUM, 11),
+        ],
+    );
     aplic.set_level(11, true, &mut machine);
     assert_eq!(machine.messages, [(0, 40)]);
     // What a driver does at the end of a level interrupt: again while it is high.
@@ -189,7 +235,11 @@ fn a_virtual_source_by_messages() {
     aplic.set_level(11, false, &mut machine);
     writes(&mut aplic, &mut machine, &[(SET_IP_NUM, 11)]);
     assert_eq!(machine.messages.len(), 2);
-    writes(&mut aplic, &mut machine, &[(0x3000, 3 << 18 | 9), (0x3000, 4 << 18 | 9)]);
+    writes(
+        &mut aplic,
+        &mut machine,
+        &[(0x3000, 3 << 18 | 9), (0x3000, 4 << 18 | 9)],
+    );
     assert_eq!(machine.messages[2..], [(1, 9)]);
 }
 
@@ -220,7 +270,13 @@ fn offset() -> impl Strategy<Value = u64> {
         (0u64..4, 0u64..8).prop_map(|(vcpu, register)| idc(vcpu, 4 * register)),
         Just(idc(0, 0x1c)),
         (0u64..16, 0u64..33).prop_map(|(group, word)| 0x1c00 + 0x80 * group + 4 * word),
-        prop_oneof![Just(0x1cdcu64), Just(0x1ddc), Just(0x1edc), Just(0x1fdc), Just(0x2000)],
+        prop_oneof![
+            Just(0x1cdcu64),
+            Just(0x1ddc),
+            Just(0x1edc),
+            Just(0x1fdc),
+            Just(0x2000)
+        ],
         (0u64..0x8004).prop_map(|n| n & !3),
         any::<u64>(),
     ]
@@ -230,7 +286,8 @@ fn value() -> impl Strategy<Value = u32> {
     prop_oneof![
         0u32..16,
         any::<u32>(),
-        (0u32..6, 0u32..3, 0u32..4).prop_map(|(hart, guest, value)| hart << 18 | guest << 12 | value),
+        (0u32..6, 0u32..3, 0u32..4)
+            .prop_map(|(hart, guest, value)| hart << 18 | guest << 12 | value),
         Just(IE),
         Just(u32::MAX),
     ]

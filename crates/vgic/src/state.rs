@@ -2,8 +2,8 @@
 //! What is kept of a zone's interrupt controller, and its beginning and end.
 
 use crate::line::{
-    DROP_ACTIVE, DROP_PENDING, ENABLED, GROUP1, HARDWARE, LATCH, LEVEL, Line, NONE, OWNED, PHYSICAL,
-    WIRED_EDGE,
+    DROP_ACTIVE, DROP_PENDING, ENABLED, GROUP1, HARDWARE, LATCH, LEVEL, Line, NONE, OWNED,
+    PHYSICAL, WIRED_EDGE,
 };
 use crate::queue::Queue;
 use crate::{Effects, ListRegisters, MAX_INTIDS, MAX_LIST_REGISTERS};

@@ -82,7 +82,11 @@ impl Plic {
             held: EMPTY,
             priority: [0; MAX_LINES as usize],
             physical: [0; MAX_LINES as usize],
-            contexts: [Context { enabled: EMPTY, threshold: 0, asserted: false }; MAX_VCPUS],
+            contexts: [Context {
+                enabled: EMPTY,
+                threshold: 0,
+                asserted: false,
+            }; MAX_VCPUS],
         }
     }
 
@@ -101,7 +105,9 @@ impl Plic {
     /// no such number, or the source is taken.
     #[must_use]
     pub fn add_wired(&mut self, source: u32, physical: u32) -> bool {
-        let Ok(number) = u16::try_from(physical) else { return false };
+        let Ok(number) = u16::try_from(physical) else {
+            return false;
+        };
         if !self.add_virtual(source) {
             return false;
         }
@@ -138,7 +144,9 @@ impl Plic {
             }
         }
         for vcpu in 0..self.vcpus {
-            let Some(context) = self.contexts.get(vcpu) else { break };
+            let Some(context) = self.contexts.get(vcpu) else {
+                break;
+            };
             for source in context.enabled.iter() {
                 if let Some(physical) = self.physical(source) {
                     host.enable(vcpu, physical, false);
@@ -208,7 +216,11 @@ impl Plic {
             host.complete(0, physical);
         }
         for vcpu in 0..self.vcpus {
-            if self.contexts.get(vcpu).is_some_and(|context| context.enabled.contains(source)) {
+            if self
+                .contexts
+                .get(vcpu)
+                .is_some_and(|context| context.enabled.contains(source))
+            {
                 host.enable(vcpu, physical, false);
             }
         }
@@ -235,7 +247,9 @@ impl Plic {
 
     /// Whether the external interrupt of `vcpu` is asserted.
     pub fn asserted(&self, vcpu: usize) -> bool {
-        self.contexts.get(vcpu).is_some_and(|context| context.asserted)
+        self.contexts
+            .get(vcpu)
+            .is_some_and(|context| context.asserted)
     }
 
     fn priority_of(&self, source: u32) -> u8 {
@@ -267,7 +281,9 @@ impl Plic {
     }
 
     fn update(&mut self, vcpu: usize, host: &mut impl Host) {
-        let Some(context) = self.contexts.get(vcpu) else { return };
+        let Some(context) = self.contexts.get(vcpu) else {
+            return;
+        };
         let asserted = self.best(context, context.threshold).is_some();
         if asserted != context.asserted {
             if let Some(context) = self.contexts.get_mut(vcpu) {
@@ -280,7 +296,11 @@ impl Plic {
     /// The contexts that have `source` enabled.
     fn update_enabled(&mut self, source: u32, host: &mut impl Host) {
         for vcpu in 0..self.vcpus {
-            if self.contexts.get(vcpu).is_some_and(|context| context.enabled.contains(source)) {
+            if self
+                .contexts
+                .get(vcpu)
+                .is_some_and(|context| context.enabled.contains(source))
+            {
                 self.update(vcpu, host);
             }
         }
@@ -294,9 +314,13 @@ impl Plic {
 
     /// The guest claims: the best source, now in service, or 0.
     fn claim(&mut self, vcpu: usize, host: &mut impl Host) -> u32 {
-        let Some(context) = self.contexts.get(vcpu) else { return 0 };
+        let Some(context) = self.contexts.get(vcpu) else {
+            return 0;
+        };
         // The threshold masks the interrupt, not the claim.
-        let Some(source) = self.best(context, 0) else { return 0 };
+        let Some(source) = self.best(context, 0) else {
+            return 0;
+        };
         self.pending.remove(source);
         self.serving.insert(source);
         self.update_enabled(source, host);
@@ -306,7 +330,10 @@ impl Plic {
     /// The guest completes; ignored unless the source is in service and
     /// enabled at that context.
     fn complete(&mut self, vcpu: usize, source: u32, host: &mut impl Host) {
-        let enabled = self.contexts.get(vcpu).is_some_and(|context| context.enabled.contains(source));
+        let enabled = self
+            .contexts
+            .get(vcpu)
+            .is_some_and(|context| context.enabled.contains(source));
         if !enabled || !self.serving.contains(source) {
             return;
         }

@@ -32,12 +32,14 @@ impl Plic {
         Ok(match self.register(offset, width)? {
             Register::Priority(source) => self.priority_of(source).into(),
             Register::Pending(index) => self.pending.word(index),
-            Register::Enable(vcpu, index) => {
-                self.contexts.get(vcpu).map_or(0, |context| context.enabled.word(index))
-            }
-            Register::Threshold(vcpu) => {
-                self.contexts.get(vcpu).map_or(0, |context| context.threshold.into())
-            }
+            Register::Enable(vcpu, index) => self
+                .contexts
+                .get(vcpu)
+                .map_or(0, |context| context.enabled.word(index)),
+            Register::Threshold(vcpu) => self
+                .contexts
+                .get(vcpu)
+                .map_or(0, |context| context.threshold.into()),
             Register::Claim(vcpu) => self.claim(vcpu, host),
             Register::Reserved => 0,
         })
@@ -45,7 +47,13 @@ impl Plic {
 
     /// Writes the register at `offset` bytes. What concerns a source that is
     /// not the zone's has no effect.
-    pub fn write(&mut self, offset: u64, width: u8, value: u32, host: &mut impl Host) -> Result<(), BadAccess> {
+    pub fn write(
+        &mut self,
+        offset: u64,
+        width: u8,
+        value: u32,
+        host: &mut impl Host,
+    ) -> Result<(), BadAccess> {
         match self.register(offset, width)? {
             Register::Priority(source) => self.set_priority(source, value, host),
             Register::Enable(vcpu, index) => self.set_enabled(vcpu, index, value, host),
@@ -78,7 +86,10 @@ impl Plic {
                 None => Register::Reserved,
             }
         } else {
-            match (self.vcpu(offset.wrapping_sub(CONTEXT) >> 12), offset & 0xfff) {
+            match (
+                self.vcpu(offset.wrapping_sub(CONTEXT) >> 12),
+                offset & 0xfff,
+            ) {
                 (Some(vcpu), 0) => Register::Threshold(vcpu),
                 (Some(vcpu), 4) => Register::Claim(vcpu),
                 _ => Register::Reserved,
@@ -88,7 +99,10 @@ impl Plic {
 
     /// The vCPU whose S-mode `context` is.
     fn vcpu(&self, context: u64) -> Option<usize> {
-        self.numbers.iter().take(self.vcpus).position(|&number| u64::from(number) == context)
+        self.numbers
+            .iter()
+            .take(self.vcpus)
+            .position(|&number| u64::from(number) == context)
     }
 
     fn set_priority(&mut self, source: u32, value: u32, host: &mut impl Host) {
@@ -107,13 +121,18 @@ impl Plic {
 
     fn set_enabled(&mut self, vcpu: usize, index: usize, value: u32, host: &mut impl Host) {
         let value = value & self.owned.word(index);
-        let Some(context) = self.contexts.get_mut(vcpu) else { return };
+        let Some(context) = self.contexts.get_mut(vcpu) else {
+            return;
+        };
         let before = context.enabled.word(index);
         context.enabled.set_word(index, value);
         let mut changed = (before ^ value) & self.wired.word(index);
         while changed != 0 {
             let source = next_bit(&mut changed, index);
-            let on = self.contexts.get(vcpu).is_some_and(|context| context.enabled.contains(source));
+            let on = self
+                .contexts
+                .get(vcpu)
+                .is_some_and(|context| context.enabled.contains(source));
             if let Some(physical) = self.physical(source) {
                 host.enable(vcpu, physical, on);
             }

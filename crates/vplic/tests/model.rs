@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Protocols, and properties that hold whatever a guest writes.
-#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used
+)]
 
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -63,7 +67,8 @@ fn a_wired_level_source() {
     let (mut plic, mut machine) = model();
     plic.write(4 * 10, 4, 3, &mut machine).unwrap();
     assert_eq!(machine.priority[&70], 3);
-    plic.write(enable(1, 0), 4, 1 << 10 | 1 << 12, &mut machine).unwrap();
+    plic.write(enable(1, 0), 4, 1 << 10 | 1 << 12, &mut machine)
+        .unwrap();
     assert_eq!(plic.read(enable(1, 0), 4, &mut machine), Ok(1 << 10));
     assert_eq!(machine.enabled, BTreeSet::from([(1, 70)]));
     machine.claimed.insert(70);
@@ -157,7 +162,14 @@ fn bad_accesses_are_told() {
         assert_eq!(plic.read(offset, width, &mut machine), Err(BadAccess));
         assert_eq!(plic.write(offset, width, 0, &mut machine), Err(BadAccess));
     }
-    for offset in [0x2000, 0x20_0004, enable(2, 0), claim(2), 0x1f00, 0x3ff_fffc] {
+    for offset in [
+        0x2000,
+        0x20_0004,
+        enable(2, 0),
+        claim(2),
+        0x1f00,
+        0x3ff_fffc,
+    ] {
         plic.write(offset, 4, u32::MAX, &mut machine).unwrap();
         assert_eq!(plic.read(offset, 4, &mut machine), Ok(0));
     }

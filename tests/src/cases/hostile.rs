@@ -10,7 +10,7 @@ use crate::console::Console;
 use anyhow::{Context, Result, bail, ensure};
 use std::time::{Duration, Instant};
 
-const MACHINES: &[&str] = &["aarch64/virt", "aarch64/virt-gicv2"];
+const MACHINES: &[&str] = &["aarch64/virt"];
 const LIMIT: Duration = Duration::from_secs(1200);
 /// For one attack.
 const PATIENCE: Duration = Duration::from_secs(90);

@@ -241,7 +241,7 @@ fn guard_page(bench: &mut Bench) -> Result<()> {
         .send("hvisor zone start /zones/linux.toml >/dev/null 2>&1\n")?;
     let patience = Duration::from_secs(60);
     let found = machine.console.wait_for(
-        &format!("PANIC on processor {last}: exception 4: ESR 0x9[0-9a-f]*, .*FAR 0x([0-9a-f]+)"),
+        &format!("PANIC on processor {last}: exception 4: ESR 0x9[0-9a-f]*, .*FAR 0x([0-9a-f]+),"),
         patience,
     )?;
     let address = u64::from_str_radix(&found[1], 16)?;

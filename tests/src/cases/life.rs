@@ -93,7 +93,7 @@ fn pause_and_resume(bench: &mut Bench) -> Result<()> {
     attach(&mut machine, "linux")?;
     // A load that pauses must not disturb: writes, and a count in memory.
     machine.console.run(
-        "(i=0; while true; do i=$((i+1)); echo $i >/tmp/count; done) & \
+        "(i=0; while true; do i=$((i+1)); echo $i >/tmp/next; mv /tmp/next /tmp/count; done) & \
          (while true; do dd if=/dev/zero of=/mnt/load bs=1M count=4 conv=fsync 2>/dev/null; done) & true",
     )?;
     detach(&mut machine, "linux")?;

@@ -25,7 +25,13 @@ impl<'a> Derivation<'_, 'a> {
     }
 
     pub(super) fn memory_node(&self, out: &mut Writer<'_, 'a>) -> Result<(), Error> {
-        let base = self.edits.memory.iter().map(|piece| piece.base).min().unwrap_or(0);
+        let base = self
+            .edits
+            .memory
+            .iter()
+            .map(|piece| piece.base)
+            .min()
+            .unwrap_or(0);
         out.begin_node(&name_of("memory", base))?;
         out.property_text("device_type", "memory")?;
         out.begin_property("reg")?;

@@ -19,7 +19,9 @@ impl<'a> Derivation<'_, 'a> {
         let files = self.edits.interrupt_files;
         let is_imsic = self.facts.imsic == Some(*node);
         match name {
-            "reg" if is_imsic && files == InterruptFiles::Guests => self.guest_files(node, name, value, out),
+            "reg" if is_imsic && files == InterruptFiles::Guests => {
+                self.guest_files(node, name, value, out)
+            }
             "msi-parent" if files == InterruptFiles::Hidden => self.direct_delivery(out),
             // What a hypervisor needs of a GIC: GICH, GICV, maintenance interrupt.
             "reg" if self.facts.arm => {
@@ -36,7 +38,9 @@ impl<'a> Derivation<'_, 'a> {
             }
             "interrupts" | "interrupts-extended" if self.facts.arm => Ok(Action::Drop),
             // Message-based SPIs are not modelled.
-            "msi-controller" | "#msi-cells" | "mbi-ranges" | "mbi-alias" if self.facts.arm => Ok(Action::Drop),
+            "msi-controller" | "#msi-cells" | "mbi-ranges" | "mbi-alias" if self.facts.arm => {
+                Ok(Action::Drop)
+            }
             // A domain above, which is the machine mode's.
             "riscv,children" | "riscv,delegation" | "riscv,delegate" => Ok(Action::Drop),
             "interrupts-extended" => self.contexts(node, value, out),
@@ -45,13 +49,25 @@ impl<'a> Derivation<'_, 'a> {
     }
 
     /// Each register set begins a page later, at the first hart's guest file.
-    fn guest_files(&self, node: &Node<'a>, name: &'a str, value: &'a [u8], out: &mut Writer<'_, 'a>) -> Written {
+    fn guest_files(
+        &self,
+        node: &Node<'a>,
+        name: &'a str,
+        value: &'a [u8],
+        out: &mut Writer<'_, 'a>,
+    ) -> Written {
         const PAGE: u64 = 4096;
-        let bus = node.parent().map(|bus| (bus.address_cells(), bus.size_cells()));
-        let Some((address_cells, size_cells)) = bus else { return Ok(Action::Keep) };
+        let bus = node
+            .parent()
+            .map(|bus| (bus.address_cells(), bus.size_cells()));
+        let Some((address_cells, size_cells)) = bus else {
+            return Ok(Action::Keep);
+        };
         out.begin_property(name)?;
         let mut cells = Cells(value);
-        while let (Some(address), Some(size)) = (cells.number(address_cells), cells.number(size_cells)) {
+        while let (Some(address), Some(size)) =
+            (cells.number(address_cells), cells.number(size_cells))
+        {
             out.put_number(address.saturating_add(PAGE), address_cells)?;
             out.put_number(size.saturating_sub(PAGE), size_cells)?;
         }
@@ -80,7 +96,10 @@ impl<'a> Derivation<'_, 'a> {
         out.begin_property("interrupts-extended")?;
         let mut cells = Cells(value);
         while let (Some(phandle), Some(interrupt)) = (cells.cell(), cells.cell()) {
-            let hart = node.tree().by_phandle(phandle).and_then(|intc| crate::cpu::hw_id(&intc.parent()?));
+            let hart = node
+                .tree()
+                .by_phandle(phandle)
+                .and_then(|intc| crate::cpu::hw_id(&intc.parent()?));
             let kept = hart.is_some_and(|hart| self.edits.cpus.contains(&hart));
             match kept && EXTERNAL.contains(&interrupt) {
                 true => {

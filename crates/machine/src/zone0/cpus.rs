@@ -42,7 +42,8 @@ impl<'a> Derivation<'_, 'a> {
 
     /// H, and extensions of it (their names begin with "sh"), are hvisor's.
     fn has_extension(&self, extension: &str) -> bool {
-        let hidden = self.edits.interrupt_files == InterruptFiles::Hidden && matches!(extension, "ssaia" | "smaia");
+        let hidden = self.edits.interrupt_files == InterruptFiles::Hidden
+            && matches!(extension, "ssaia" | "smaia");
         extension != "h"
             && !extension.starts_with("sh")
             // The entropy source traps in virtualisation mode.
@@ -52,7 +53,9 @@ impl<'a> Derivation<'_, 'a> {
     }
 
     fn isa(&self, value: &'a [u8], out: &mut Writer<'_, 'a>) -> Written {
-        let Some(text) = Strings(value).next() else { return Ok(Action::Drop) };
+        let Some(text) = Strings(value).next() else {
+            return Ok(Action::Drop);
+        };
         out.begin_property("riscv,isa")?;
         let mut parts = text.split('_');
         let first = parts.next().unwrap_or("");
@@ -67,7 +70,11 @@ impl<'a> Derivation<'_, 'a> {
             }
         }
         let glued = rest.get(letters.len()..).filter(|glued| !glued.is_empty());
-        for extension in glued.into_iter().chain(parts).filter(|extension| self.has_extension(extension)) {
+        for extension in glued
+            .into_iter()
+            .chain(parts)
+            .filter(|extension| self.has_extension(extension))
+        {
             out.put(b"_")?;
             out.put(extension.as_bytes())?;
         }

@@ -32,14 +32,20 @@ impl<'a> Facts<'a> {
         let (controller, model) = main(tree)?;
         let missing = |property| Error::new(controller.name(), property, Problem::NoSuchProperty);
         // 0 and all ones are no phandles.
-        let unused = tree.nodes().filter_map(|node| node.phandle()).max().unwrap_or(0);
+        let unused = tree
+            .nodes()
+            .filter_map(|node| node.phandle())
+            .max()
+            .unwrap_or(0);
         let unused = unused.checked_add(1).filter(|&phandle| phandle != u32::MAX);
         let unused = unused.ok_or(Error::new(controller.name(), "phandle", Problem::BadValue))?;
         let cpus = tree.find("/cpus");
         let kept = |node: &Node<'a>| cpu::hw_id(node).is_some_and(|id| edits.cpus.contains(&id));
         let all = || cpus.iter().flat_map(Node::children).filter(cpu::is_cpu);
         if edits.cpus.is_empty() || all().filter(kept).count() != edits.cpus.len() {
-            return Err(Error::Edits("a processor that is not in the firmware's tree"));
+            return Err(Error::Edits(
+                "a processor that is not in the firmware's tree",
+            ));
         }
         if edits.memory.is_empty() || edits.memory.iter().any(|piece| piece.size == 0) {
             return Err(Error::Edits("no memory"));
@@ -54,10 +60,15 @@ impl<'a> Facts<'a> {
             cpus,
             chosen: tree.find("/chosen"),
             psci: firmware::node(tree),
-            imsic: controller.cell("msi-parent").and_then(|parent| tree.by_phandle(parent)).filter(|_| !arm),
+            imsic: controller
+                .cell("msi-parent")
+                .and_then(|parent| tree.by_phandle(parent))
+                .filter(|_| !arm),
             controller,
             controller_phandle: controller.phandle().unwrap_or(unused),
-            controller_cells: controller.cell("#interrupt-cells").ok_or(missing("#interrupt-cells"))?,
+            controller_cells: controller
+                .cell("#interrupt-cells")
+                .ok_or(missing("#interrupt-cells"))?,
             arm,
             gic_regions: match &model {
                 Controller::GicV3(gic) => gic.redistributors.len().saturating_add(1),
@@ -70,7 +81,11 @@ impl<'a> Facts<'a> {
 
     /// Whether `phandle` is a processor that goes.
     pub fn is_dropped_cpu(&self, phandle: u32, edits: &Zone0Edits<'_>) -> bool {
-        let cpus = self.cpus.iter().flat_map(Node::children).filter(cpu::is_cpu);
+        let cpus = self
+            .cpus
+            .iter()
+            .flat_map(Node::children)
+            .filter(cpu::is_cpu);
         self.fewer_cpus
             && cpus
                 .filter(|node| node.phandle() == Some(phandle))

@@ -39,7 +39,8 @@ impl<'a> Derivation<'_, 'a> {
     pub(super) fn keep_node(&self, node: &Node<'a>) -> Action {
         let parent = node.parent();
         if parent == Some(self.facts.root)
-            && (node.text("device_type") == Some("memory") || matches!(node.base_name(), "memory" | "distance-map"))
+            && (node.text("device_type") == Some("memory")
+                || matches!(node.base_name(), "memory" | "distance-map"))
         {
             return Action::Drop;
         }
@@ -51,10 +52,15 @@ impl<'a> Derivation<'_, 'a> {
             return Action::Drop;
         }
         // hvisor keeps the performance monitors from all zones.
-        if node.strings("compatible").any(|name| name.starts_with("arm,") && name.ends_with("-pmu") || name == "arm,armv8-pmuv3") {
+        if node.strings("compatible").any(|name| {
+            name.starts_with("arm,") && name.ends_with("-pmu") || name == "arm,armv8-pmuv3"
+        }) {
             return Action::Drop;
         }
-        if node.is_compatible(gic::ITS) || node.is_compatible_with(IOMMUS) || node.is_compatible_with(MACHINE_MODE) {
+        if node.is_compatible(gic::ITS)
+            || node.is_compatible_with(IOMMUS)
+            || node.is_compatible_with(MACHINE_MODE)
+        {
             return Action::Drop;
         }
         if node.is_compatible(riscv::APLIC) {
@@ -65,7 +71,10 @@ impl<'a> Derivation<'_, 'a> {
             return keep_if(self.facts.imsic == Some(*node) && !hidden);
         }
         // A trace unit of a processor that is gone.
-        if node.cell("cpu").is_some_and(|cpu| self.facts.is_dropped_cpu(cpu, self.edits)) {
+        if node
+            .cell("cpu")
+            .is_some_and(|cpu| self.facts.is_dropped_cpu(cpu, self.edits))
+        {
             return Action::Drop;
         }
         keep_if(!self.is_withheld(node))
@@ -85,11 +94,19 @@ impl<'a> Derivation<'_, 'a> {
 
     fn is_withheld(&self, node: &Node<'a>) -> bool {
         let overlaps = |region: devicetree::Region| {
-            let region = Region { base: region.address, size: region.size };
-            self.edits.withheld.iter().any(|withheld| withheld.overlaps(region))
+            let region = Region {
+                base: region.address,
+                size: region.size,
+            };
+            self.edits
+                .withheld
+                .iter()
+                .any(|withheld| withheld.overlaps(region))
         };
         !self.edits.withheld.is_empty()
-            && node.reg().any(|raw| node.translate(raw).is_some_and(overlaps))
+            && node
+                .reg()
+                .any(|raw| node.translate(raw).is_some_and(overlaps))
     }
 
     /// Properties that name what is gone.
@@ -114,13 +131,21 @@ impl<'a> Derivation<'_, 'a> {
             "interrupt-affinity" | "affinity" => self.filtered(name, value, 1, out),
             // A phandle and two limits each.
             "cooling-device" => self.filtered(name, value, 3, out),
-            "interrupts" if node.has("interrupt-affinity") => self.interrupts_of_kept(node, value, out),
+            "interrupts" if node.has("interrupt-affinity") => {
+                self.interrupts_of_kept(node, value, out)
+            }
             _ => Ok(Action::Keep),
         }
     }
 
     /// Entries of some cells that start with a phandle, without those of dropped processors.
-    fn filtered(&self, name: &'a str, value: &'a [u8], cells: u32, out: &mut Writer<'_, 'a>) -> Written {
+    fn filtered(
+        &self,
+        name: &'a str,
+        value: &'a [u8],
+        cells: u32,
+        out: &mut Writer<'_, 'a>,
+    ) -> Written {
         if !self.facts.fewer_cpus {
             return Ok(Action::Keep);
         }
@@ -140,8 +165,15 @@ impl<'a> Derivation<'_, 'a> {
     }
 
     /// The interrupts whose `interrupt-affinity` is a processor that stays.
-    fn interrupts_of_kept(&self, node: &Node<'a>, value: &'a [u8], out: &mut Writer<'_, 'a>) -> Written {
-        let cells = node.interrupt_parent().and_then(|parent| parent.cell("#interrupt-cells"));
+    fn interrupts_of_kept(
+        &self,
+        node: &Node<'a>,
+        value: &'a [u8],
+        out: &mut Writer<'_, 'a>,
+    ) -> Written {
+        let cells = node
+            .interrupt_parent()
+            .and_then(|parent| parent.cell("#interrupt-cells"));
         let Some(cells) = cells.filter(|&cells| cells > 0 && self.facts.fewer_cpus) else {
             return Ok(Action::Keep);
         };
@@ -149,7 +181,10 @@ impl<'a> Derivation<'_, 'a> {
         let mut interrupts = Cells(value);
         let mut affinity = node.cells("interrupt-affinity");
         while let Some(entry) = interrupts.bytes(cells) {
-            if !affinity.cell().is_some_and(|cpu| self.facts.is_dropped_cpu(cpu, self.edits)) {
+            if !affinity
+                .cell()
+                .is_some_and(|cpu| self.facts.is_dropped_cpu(cpu, self.edits))
+            {
                 out.put(entry)?;
             }
         }

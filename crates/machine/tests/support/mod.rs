@@ -26,7 +26,9 @@ impl Default for Board {
     fn default() -> Self {
         Self {
             compatible: "arm,gic-v3",
-            regions: vec![0x800_0000, 0x1_0000, 0x80a_0000, 0x8_0000, 0x810_0000, 0x2000],
+            regions: vec![
+                0x800_0000, 0x1_0000, 0x80a_0000, 0x8_0000, 0x810_0000, 0x2000,
+            ],
             banks: vec![(0x8_0000_0000, 0x4000_0000), (0x4000_0000, 0x1000_0000)],
             bundle: Some((0x4800_0000, 0x4900_0000)),
             psci: true,
@@ -61,7 +63,8 @@ impl Board {
         fdt.property_u32("#size-cells", 2).unwrap();
         fdt.property_null("ranges").unwrap();
         let node = fdt.begin_node("secure@4ff00000").unwrap();
-        fdt.property_array_u64("reg", &[0x4ff0_0000, 0x10_0000]).unwrap();
+        fdt.property_array_u64("reg", &[0x4ff0_0000, 0x10_0000])
+            .unwrap();
         fdt.property_null("no-map").unwrap();
         fdt.end_node(node).unwrap();
         fdt.end_node(parent).unwrap();
@@ -76,17 +79,24 @@ impl Board {
             fdt.end_node(node).unwrap();
         }
         let node = fdt.begin_node("timer").unwrap();
-        fdt.property_string("compatible", "arm,armv8-timer").unwrap();
-        let ppis: Vec<u32> = [13, 14, 11, 10].into_iter().flat_map(|ppi| [PPI, ppi, 4]).collect();
+        fdt.property_string("compatible", "arm,armv8-timer")
+            .unwrap();
+        let ppis: Vec<u32> = [13, 14, 11, 10]
+            .into_iter()
+            .flat_map(|ppi| [PPI, ppi, 4])
+            .collect();
         fdt.property_array_u32("interrupts", &ppis).unwrap();
         fdt.end_node(node).unwrap();
         let node = fdt.begin_node("pmu").unwrap();
-        fdt.property_string("compatible", "arm,cortex-a53-pmu").unwrap();
+        fdt.property_string("compatible", "arm,cortex-a53-pmu")
+            .unwrap();
         fdt.end_node(node).unwrap();
         let node = fdt.begin_node("monitor").unwrap();
         fdt.property_string("compatible", "vendor,monitor").unwrap();
-        fdt.property_array_u32("interrupts", &[0, 40, 4, 0, 41, 4, 0, 42, 4, 0, 43, 4]).unwrap();
-        fdt.property_array_u32("interrupt-affinity", &[CPU, CPU + 1, CPU + 2, CPU + 3]).unwrap();
+        fdt.property_array_u32("interrupts", &[0, 40, 4, 0, 41, 4, 0, 42, 4, 0, 43, 4])
+            .unwrap();
+        fdt.property_array_u32("interrupt-affinity", &[CPU, CPU + 1, CPU + 2, CPU + 3])
+            .unwrap();
         fdt.end_node(node).unwrap();
         self.devices(&mut fdt);
         fdt.end_node(root).unwrap();
@@ -100,8 +110,10 @@ impl Board {
         fdt.property_u64("kaslr-seed", 0x1234).unwrap();
         if let Some((start, end)) = self.bundle {
             // As 32 bits, like some boot loaders.
-            fdt.property_u32("linux,initrd-start", u32::try_from(start).unwrap()).unwrap();
-            fdt.property_u32("linux,initrd-end", u32::try_from(end).unwrap()).unwrap();
+            fdt.property_u32("linux,initrd-start", u32::try_from(start).unwrap())
+                .unwrap();
+            fdt.property_u32("linux,initrd-end", u32::try_from(end).unwrap())
+                .unwrap();
         }
         fdt.end_node(node).unwrap();
     }
@@ -115,7 +127,8 @@ impl Board {
         for (index, mpidr) in (0u32..).zip(MPIDRS) {
             let node = fdt.begin_node(&format!("cpu@{mpidr:x}")).unwrap();
             fdt.property_string("device_type", "cpu").unwrap();
-            fdt.property_u32("reg", u32::try_from(mpidr).unwrap()).unwrap();
+            fdt.property_u32("reg", u32::try_from(mpidr).unwrap())
+                .unwrap();
             fdt.property_string("enable-method", "psci").unwrap();
             fdt.property_u32("cpu-idle-states", 0x99).unwrap();
             fdt.property_u32("phandle", CPU + index).unwrap();
@@ -149,21 +162,29 @@ impl Board {
         let its = fdt.begin_node("its@8080000").unwrap();
         fdt.property_string("compatible", "arm,gic-v3-its").unwrap();
         fdt.property_u32("phandle", ITS).unwrap();
-        fdt.property_array_u64("reg", &[0x808_0000, 0x2_0000]).unwrap();
+        fdt.property_array_u64("reg", &[0x808_0000, 0x2_0000])
+            .unwrap();
         fdt.end_node(its).unwrap();
         fdt.end_node(gic).unwrap();
         let node = fdt.begin_node("serial@9000000").unwrap();
-        fdt.property_string_list("compatible", vec!["arm,pl011".into(), "arm,primecell".into()]).unwrap();
-        fdt.property_array_u64("reg", &[0x900_0000, 0x1000]).unwrap();
+        fdt.property_string_list(
+            "compatible",
+            vec!["arm,pl011".into(), "arm,primecell".into()],
+        )
+        .unwrap();
+        fdt.property_array_u64("reg", &[0x900_0000, 0x1000])
+            .unwrap();
         fdt.property_array_u32("interrupts", &[0, 1, 4]).unwrap();
         fdt.end_node(node).unwrap();
         let node = fdt.begin_node("iommu@9050000").unwrap();
         fdt.property_string("compatible", "arm,smmu-v3").unwrap();
         fdt.property_u32("phandle", SMMU).unwrap();
-        fdt.property_array_u64("reg", &[0x905_0000, 0x2_0000]).unwrap();
+        fdt.property_array_u64("reg", &[0x905_0000, 0x2_0000])
+            .unwrap();
         fdt.end_node(node).unwrap();
         let node = fdt.begin_node("dma@9100000").unwrap();
-        fdt.property_array_u64("reg", &[0x910_0000, 0x1000]).unwrap();
+        fdt.property_array_u64("reg", &[0x910_0000, 0x1000])
+            .unwrap();
         fdt.property_array_u32("interrupts", &[0, 254, 4]).unwrap();
         fdt.property_array_u32("iommus", &[SMMU, 0]).unwrap();
         fdt.end_node(node).unwrap();
@@ -171,12 +192,17 @@ impl Board {
         fdt.property_u32("#address-cells", 3).unwrap();
         fdt.property_u32("#size-cells", 2).unwrap();
         fdt.property_u32("#interrupt-cells", 1).unwrap();
-        fdt.property_array_u64("reg", &[0x1000_0000, 0x10_0000]).unwrap();
-        fdt.property_array_u32("msi-map", &[0, ITS, 0, 0x1_0000]).unwrap();
-        fdt.property_array_u32("iommu-map", &[0, SMMU, 0, 0x1_0000]).unwrap();
-        fdt.property_array_u32("interrupt-map-mask", &[0, 0, 0, 7]).unwrap();
+        fdt.property_array_u64("reg", &[0x1000_0000, 0x10_0000])
+            .unwrap();
+        fdt.property_array_u32("msi-map", &[0, ITS, 0, 0x1_0000])
+            .unwrap();
+        fdt.property_array_u32("iommu-map", &[0, SMMU, 0, 0x1_0000])
+            .unwrap();
+        fdt.property_array_u32("interrupt-map-mask", &[0, 0, 0, 7])
+            .unwrap();
         // Child address and pin, parent, parent's address, its specifier.
-        fdt.property_array_u32("interrupt-map", &[0, 0, 0, 1, GIC, 0, 0, 0, 253, 4]).unwrap();
+        fdt.property_array_u32("interrupt-map", &[0, 0, 0, 1, GIC, 0, 0, 0, 253, 4])
+            .unwrap();
         fdt.end_node(node).unwrap();
         fdt.end_node(soc).unwrap();
     }
